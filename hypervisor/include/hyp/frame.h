@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The frame table: owner, references and type of every machine frame, in one
+ * atomically updated word (mm/frame.c has the essay on the invariant).
+ */
+#ifndef HYP_FRAME_H
+#define HYP_FRAME_H
+
+#include <hyp/layout.h>
+#include <hyp/types.h>
+
+struct domain;
+
+enum frame_type {
+	FT_NONE,	/* no typed use now */
+	FT_WRITABLE,	/* mapped writable by guests */
+	FT_L1, FT_L2, FT_L3, FT_L4,
+	FT_DESC,	/* GDT/LDT page */
+	FT_SHARED,	/* the hypervisor's page shown to a guest writable; never changes type */
+};
+
+struct frame {
+	uint64_t state; /* owner:16 allocated:1 pinned:1 validated:1 partial:1 type:4 types:20 refs:20 */
+	uint32_t next, prev; /* links of the owner's page list or of the free list (frame numbers) */
+	uint32_t aux;	/* page tables: progress of a partial validation or teardown */
+	uint32_t spare;
+};
+
+#define frame_table ((struct frame *)FRAME_TABLE_VIRT)
+#define m2p_table ((uint64_t *)RW_M2P_VIRT)
+#define M2P_INVALID (~0ull >> 1)
+#define FRAME_INDEX_NONE 0xffffffffu
+
+bool mfn_valid(mfn_t mfn); /* RAM that has a frame-table entry */
+
+/* The owner's domid, DOMID_IDLE-like sentinel when free or the hypervisor's. Racy without a reference. */
+domid_t frame_owner(mfn_t mfn);
+
+/*
+ * References. get checks then counts; put never fails and frees the frame to
+ * the heap with the last reference (scrubbed).
+ */
+bool frame_get(mfn_t mfn, const struct domain *d); /* false: not RAM, not d's, or count at its limit */
+void frame_put(mfn_t mfn);
+/* As above + a type reference; validates page tables. 0, -EINVAL, -EBUSY (other type in use), -EAGAIN (preempted). */
+int frame_get_and_type(mfn_t mfn, struct domain *d, enum frame_type t);
+void frame_put_and_type(mfn_t mfn);
+/* A type reference on a frame the caller already holds a reference to. */
+int frame_get_type(mfn_t mfn, struct domain *d, enum frame_type t);
+void frame_put_type(mfn_t mfn);
+
+/* --- allocation to domains. d->mem_lock inside. */
+/* A zeroed frame owned by d, counted in d->tot_pages (fails beyond d->max_pages). INVALID_MFN on failure. */
+mfn_t domain_page_alloc(struct domain *d);
+/* 2^order machine-contiguous frames below address_bits (0 = anywhere); for dom0's DMA. */
+mfn_t domain_pages_alloc(struct domain *d, unsigned int order, unsigned int address_bits);
+/* Drops the allocation reference once; the frame is freed when other references end. -EINVAL: not allocated to d. */
+int domain_page_release(struct domain *d, mfn_t mfn);
+/* Makes a page of hyp_page_alloc() mappable by d (writable when w); not counted. And the reverse, before freeing it. */
+void frame_share(struct domain *d, void *page, bool w);
+/* False while somebody still maps it: the caller tries again later. */
+bool frame_unshare(void *page);
+
+/*
+ * Teardown: unpins and releases all frames of a dying domain, bounded per call.
+ * True when nothing is left. d must not be running; its roots are no longer loaded.
+ */
+bool domain_memory_relinquish(struct domain *d);
+
+/* The M2P entry of a frame. */
+void m2p_set(mfn_t mfn, uint64_t pfn);
+
+#endif
