@@ -193,7 +193,7 @@ export LC_ALL=C KBUILD_BUILD_USER=xeno KBUILD_BUILD_HOST=xeno KBUILD_BUILD_VERSI
 mkdir -p "$build"
 unpack
 # The date of the release itself: the kernel's bytes depend on its source alone.
-KBUILD_BUILD_TIMESTAMP=@$(stat -c %Y "$tree/COPYING")
+KBUILD_BUILD_TIMESTAMP=$(LC_ALL=C date -u -d "@$(stat -c %Y "$tree/COPYING")")
 export KBUILD_BUILD_TIMESTAMP
 apply_series
 configure

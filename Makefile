@@ -1,0 +1,102 @@
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# Xeno, from top to bottom. Two commands do everything, set-up included:
+#   make run      build all of it and boot the CD in QEMU on this terminal
+#   make check    build what is missing and run every test
+#
+# Each part has its own rules (hypervisor/, tools/, tests/*/) or script (mk/,
+# rootfs/, iso/); this file only says what needs what. Results have fixed names
+# under build/. V=1 shows commands, DEBUG=n builds the hypervisor without asserts.
+
+O := $(CURDIR)/build
+DEBUG ?= y
+MEM ?= 1024
+CPUS ?= 2
+T ?=
+V ?=
+Q := $(if $(V),,@)
+export V DEBUG O
+
+# Dates inside what we build: the last commit's, unless the caller says.
+SOURCE_DATE_EPOCH ?= $(shell git log -1 --format=%ct 2>/dev/null || echo 0)
+export SOURCE_DATE_EPOCH
+
+PATCHES := xenolinux-patches/config xenolinux-patches/series $(wildcard xenolinux-patches/*.patch)
+OVERLAY := $(shell find rootfs -type f)
+GEN_CPIO := build/linux-obj/usr/gen_init_cpio
+
+.PHONY: help all run iso check lint bench clean deps hypervisor kernel root tools FORCE
+.DELETE_ON_ERROR:
+
+help:
+	@echo 'make run         build everything and boot the CD in QEMU on this terminal'
+	@echo '                 (MEM=1024 MiB, CPUS=2; leave QEMU with Ctrl-a x)'
+	@echo 'make check       build what is missing, run every test; T=PATTERN runs some'
+	@echo 'make all         build everything: build/xeno.iso and its parts'
+	@echo 'make iso hypervisor kernel root tools     build one part'
+	@echo 'make lint        formatting, shell scripts, house rules'
+	@echo 'make bench       measure against native Linux and the peer'
+	@echo 'make deps        install the Debian packages all this needs (once)'
+	@echo 'make clean       remove build/'
+	@echo 'V=1 shows every command; DEBUG=n leaves the asserts out'
+
+all: iso
+iso: build/xeno.iso
+hypervisor: build/xeno.gz
+tools: build/xenctl
+kernel: build/xenolinux.bz
+root: build/dom0.img
+
+deps:
+	$(Q)mk/deps.sh
+
+# The order-only prerequisite: packages first, whatever is built.
+build/xeno.gz: FORCE | deps
+	$(Q)$(MAKE) --no-print-directory -C hypervisor all O=$(O) DEBUG=$(DEBUG)
+
+build/xenctl: FORCE | deps
+	$(Q)$(MAKE) --no-print-directory -C tools all O=$(O)
+
+# The ELF image and the archive writer come with the bzImage.
+build/xenolinux.bz: $(PATCHES) mk/kernel.sh | deps
+	$(Q)mk/kernel.sh
+
+build/xenolinux: build/xenolinux.bz ;
+
+build/demo.img: $(OVERLAY) build/xenolinux.bz
+	@echo '  ROOT    $@'
+	$(Q)rootfs/build.sh -o $@ -c $(GEN_CPIO) rootfs/overlay
+
+build/dom0.img: $(OVERLAY) build/xenctl build/demo.img build/xenolinux.bz
+	@echo '  ROOT    $@'
+	$(Q)rootfs/build.sh -o $@ -c $(GEN_CPIO) -p build/xenctl=/usr/bin/xenctl \
+		-r build/xenolinux.bz=/usr/lib/xeno/xenolinux \
+		-r build/demo.img=/usr/lib/xeno/demo.img rootfs/overlay rootfs/dom0
+
+CD := build/xeno.gz build/xenolinux build/xenolinux.bz build/dom0.img README.CD
+
+build/xeno.iso: $(CD) $(wildcard iso/*) | deps
+	@echo '  ISO     $@'
+	$(Q)iso/build.sh -o $@ $(CD)
+
+# The same CD with GRUB on its BIOS side, for the tests.
+build/xeno-grub.iso: $(CD) $(wildcard iso/*) | deps
+	@echo '  ISO     $@'
+	$(Q)iso/build.sh -g -o $@ $(CD)
+
+run: build/xeno.iso
+	@echo '  QEMU    $< (leave with Ctrl-a x)'
+	$(Q)qemu-system-x86_64 -accel tcg -machine q35 -cpu max -m $(MEM) -smp $(CPUS) \
+		-nographic -no-reboot -nic none -boot d -cdrom $<
+
+check: build/xeno.iso build/xeno-grub.iso
+	$(Q)tests/run '$(T)'
+
+lint: | deps
+	$(Q)tests/run '^lint/'
+
+bench: build/xeno.iso
+	$(Q)$(MAKE) --no-print-directory -C tests/bench bench O=$(O)
+
+clean:
+	rm -rf build

@@ -1,0 +1,219 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Boots a machine in QEMU and talks to it over its serial line.
+
+A Machine owns one QEMU process: it ends with the `with` block, whatever happened,
+and `timeout` ends it even if this process dies. All output of the serial line
+goes to build/test-logs/NAME.log; text for matching has control sequences removed.
+"""
+import gzip
+import os
+import re
+import select
+import subprocess
+import time
+
+TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+BUILD = os.environ.get("O", os.path.join(TOP, "build"))
+LOGS = os.path.join(BUILD, "test-logs")
+
+# CPU models under test. The peer needs SMAP hidden under TCG; Xeno does not.
+CPU = "max"
+CONTROL = re.compile(rb"\x1b\[[0-9;?]*[A-Za-z]|\x1b[()][A-Z0-9]|\x1b[=>78cDM]|\r|\0")
+
+
+class Failure(Exception):
+    """What was expected did not happen; the text says what."""
+
+
+class Skipped(Exception):
+    """The case cannot run here; the text says why."""
+
+
+def built(name):
+    """Path of a build result, which must be there."""
+    path = os.path.join(BUILD, name)
+    if not os.path.exists(path):
+        raise Failure(f"build/{name} is missing: build it first")
+    return path
+
+
+def unpacked(name):
+    """Path of an uncompressed copy of a gzip file: QEMU's -kernel wants one."""
+    source = name if os.path.isabs(name) else built(name)
+    target = os.path.join(LOGS, os.path.basename(source).removesuffix(".gz") + ".elf")
+    os.makedirs(LOGS, exist_ok=True)
+    if not os.path.exists(target) or os.path.getmtime(target) < os.path.getmtime(source):
+        work = f"{target}.{os.getpid()}.{time.monotonic_ns()}"
+        with gzip.open(source) as packed, open(work, "wb") as out:
+            out.write(packed.read())
+        os.rename(work, target)
+    return target
+
+
+def cd(image="xeno.iso"):
+    """Arguments that boot a CD."""
+    return ["-boot", "d", "-cdrom", built(image)]
+
+
+def stick(image="xeno.iso"):
+    """Arguments that boot the same image as a USB stick."""
+    return ["-device", "qemu-xhci", "-device", "usb-storage,drive=stick,bootindex=0",
+            "-drive", f"if=none,id=stick,format=raw,readonly=on,file={built(image)}"]
+
+
+def ovmf():
+    """Arguments for UEFI firmware. The variable store is not written back."""
+    code, store = "/usr/share/OVMF/OVMF_CODE_4M.fd", "/usr/share/OVMF/OVMF_VARS_4M.fd"
+    return ["-drive", f"if=pflash,format=raw,unit=0,readonly=on,file={code}",
+            "-drive", f"if=pflash,format=raw,unit=1,snapshot=on,file={store}"]
+
+
+def escaped(text):
+    """A comma separates modules in QEMU's -initrd; a doubled one does not."""
+    return text.replace(",", ",,")
+
+
+def multiboot(xeno_args="", linux_args="console=hvc0", image="xeno.gz", root="dom0.img",
+              kernel="xenolinux"):
+    """Arguments that start the hypervisor directly, without a boot loader."""
+    return ["-kernel", unpacked(image), "-append", f"console=com1 {xeno_args}".strip(),
+            "-initrd", f"{escaped(built(kernel))} {escaped(linux_args)},{escaped(built(root))}"]
+
+
+def linux(args="console=ttyS0", root="dom0.img", kernel="xenolinux.bz"):
+    """Arguments that start Linux directly on the bare machine."""
+    return ["-kernel", built(kernel), "-initrd", built(root), "-append", args]
+
+
+class Machine:
+    """One QEMU. `args` comes from the functions above; `extra` is passed on as it is."""
+
+    def __init__(self, name, args, cpus=2, memory=1024, machine="q35", cpu=CPU, extra=(),
+                 limit=300):
+        self.name = name
+        self.limit = limit
+        self.command = [
+            "timeout", "-k", "5", str(limit), "qemu-system-x86_64", "-accel", "tcg",
+            "-machine", machine, "-cpu", cpu, "-smp", str(cpus), "-m", str(memory),
+            "-nodefaults", "-vga", "std", "-display", "none", "-serial", "stdio",
+            "-no-reboot", *args, *extra]
+        self.text = ""
+        self.seen = 0
+        self.pending = b""
+        self.process = None
+        self.log = None
+
+    def __enter__(self):
+        os.makedirs(LOGS, exist_ok=True)
+        self.log = open(os.path.join(LOGS, self.name.replace("/", "-") + ".log"), "wb")
+        self.log.write((" ".join(self.command) + "\n").encode())
+        self.process = subprocess.Popen(
+            self.command, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT, bufsize=0)
+        return self
+
+    def __exit__(self, *exc):
+        if self.process.poll() is None:
+            self.process.terminate()
+            try:
+                self.process.wait(10)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                self.process.wait()
+        self.process.stdin.close()
+        self.process.stdout.close()
+        self.log.close()
+
+    def read(self, wait):
+        """Take what the serial line has, at most `wait` seconds. False at its end."""
+        stream = self.process.stdout.fileno()
+        if not select.select([stream], [], [], wait)[0]:
+            return True
+        data = os.read(stream, 65536)
+        self.log.write(data)
+        self.log.flush()
+        data = self.pending + data
+        cut = data.rfind(b"\x1b", max(0, len(data) - 16))
+        whole = cut < 0 or CONTROL.match(data, cut)
+        self.pending = b"" if whole else data[cut:]
+        data = data if whole else data[:cut]
+        self.text += CONTROL.sub(b"", data).decode("utf-8", "replace")
+        return bool(data or self.pending)
+
+    def wait(self, pattern, limit=120):
+        """Wait for a regular expression in what was not matched yet; returns the match.
+        Panics and crashes of any layer end the wait at once."""
+        wanted = re.compile(pattern, re.M)
+        end = time.monotonic() + limit
+        while True:
+            match = wanted.search(self.text, self.seen)
+            if match:
+                self.seen = match.end()
+                return match
+            if "Kernel panic - not syncing" in self.text[self.seen:]:
+                raise Failure(f"a kernel panicked before '{pattern}'")
+            left = end - time.monotonic()
+            if left <= 0:
+                raise Failure(f"no '{pattern}' within {limit} s; last line: {self.last_line()}")
+            if not self.read(min(left, 1.0)):
+                raise Failure(f"QEMU ended before '{pattern}'; last line: {self.last_line()}")
+
+    def last_line(self):
+        """The last non-empty line, for messages."""
+        lines = [line.strip() for line in self.text[-2000:].splitlines() if line.strip()]
+        return lines[-1][:160] if lines else "(nothing)"
+
+    def send(self, text):
+        """Type text."""
+        try:
+            self.process.stdin.write(text.encode())
+        except BrokenPipeError:
+            raise Failure("QEMU ended before it could be typed to") from None
+
+    def prompt(self, limit=60):
+        """Wait for the shell's prompt."""
+        self.wait(r"^[\w-]+:\S*# ", limit)
+
+    def shell(self, role, limit=180):
+        """Wait until the root is up as domain 0, guest or native, and for its shell.
+        The terminal is made wide, or the shell would fold what is typed."""
+        self.wait(rf"^xeno: {role} ready$", limit)
+        self.prompt()
+        self.send("stty columns 4000\n")
+        self.prompt()
+
+    def run(self, command, limit=60):
+        """Run a command in the shell, which must be at its prompt. Returns
+        (exit status, output)."""
+        self.send(f"{command}; echo =$?=\n")
+        self.wait(r"; echo =\$\?=\n", limit)
+        start = self.seen
+        match = self.wait(r"^(.*)=(\d+)=$", limit)
+        output = self.text[start:match.start(2) - 1]
+        self.prompt(limit)
+        return int(match.group(2)), output
+
+    def must(self, command, limit=60):
+        """Run a command that has to succeed; returns its output."""
+        status, output = self.run(command, limit)
+        if status:
+            raise Failure(f"'{command}' ended with {status}: {output.strip()[-200:]}")
+        return output
+
+    def power_off(self, limit=60):
+        """Type poweroff and wait until QEMU is gone."""
+        self.send("poweroff\n")
+        self.ended(limit)
+
+    def ended(self, limit=60):
+        """Wait until QEMU has ended by itself."""
+        end = time.monotonic() + limit
+        while time.monotonic() < end:
+            if not self.read(1.0) or self.process.poll() is not None:
+                break
+        try:
+            status = self.process.wait(5)
+        except subprocess.TimeoutExpired:
+            raise Failure(f"still running {limit} s later; last line: {self.last_line()}") from None
+        if status:
+            raise Failure(f"QEMU ended with {status}; last line: {self.last_line()}")

@@ -1,0 +1,144 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Every way the CD starts, on every kind of machine the README promises.
+
+Each case boots to domain 0's shell, looks round with xenctl and powers off; QEMU has
+to end by itself.
+"""
+import qemu
+from cases import case
+from qemu import Failure, Machine
+
+DOWN = "\x1b[B"
+
+
+def look_round(machine):
+    """Domain 0 is up: the tool answers, and power off ends QEMU."""
+    machine.shell("dom0")
+    if "dom0" not in machine.must("cat /run/xeno/role"):
+        raise Failure("the root does not know that this is domain 0")
+    machine.must("xenctl list")
+    machine.must("xenctl info")
+    machine.power_off()
+
+
+def boot(name, args, **how):
+    """One machine from start to power off."""
+    with Machine(name, args, **how) as machine:
+        look_round(machine)
+
+
+@case("plain-linux", "console=ttyS0")
+def plain_linux(name, arguments):
+    """The kernel and the root by themselves, on the bare machine."""
+    with Machine(name, qemu.linux(arguments)) as machine:
+        machine.shell("native")
+        machine.must("test -c /dev/null")
+        machine.power_off()
+
+
+@case("boot-command")
+def boot_command(name):
+    """xeno.cmd on the boot line runs, shows its output and powers off."""
+    command = 'echo six $((2 * 3)); false'
+    with Machine(name, qemu.linux(f'console=ttyS0 xeno.cmd="{command}"')) as machine:
+        machine.wait(r"^six 6$")
+        machine.wait(r"^xeno: command exit 1$")
+        machine.ended()
+
+
+def from_menu(name, media, presses, role):
+    """Choose a menu entry over the serial line."""
+    with Machine(name, media) as machine:
+        machine.wait("without the hypervisor")
+        machine.send(DOWN * presses + "\r")
+        machine.shell(role)
+        machine.power_off()
+
+
+@case("menu-isolinux-plain", 3, "native")
+@case("menu-isolinux-serial", 1, "dom0")
+@case("menu-isolinux-safe", 2, "dom0")
+def menu_isolinux(name, presses, role):
+    """The BIOS menu works over the serial line."""
+    from_menu(name, qemu.cd(), presses, role)
+
+
+@case("menu-grub-plain", 3, "native")
+def menu_grub(name, presses, role):
+    """So does GRUB's on a BIOS."""
+    from_menu(name, qemu.cd("xeno-grub.iso"), presses, role)
+
+
+@case("menu-uefi-plain", 3, "native")
+def menu_uefi(name, presses, role):
+    """And on UEFI."""
+    from_menu(name, qemu.ovmf() + qemu.cd(), presses, role)
+
+
+@case("bios-isolinux-pc", "pc", 1)
+@case("bios-isolinux-q35", "q35", 2)
+def bios_isolinux(name, board, cpus):
+    """The CD on a BIOS."""
+    boot(name, qemu.cd(), machine=board, cpus=cpus)
+
+
+@case("bios-grub")
+def bios_grub(name):
+    """GRUB on a BIOS: Multiboot 2 without UEFI."""
+    boot(name, qemu.cd("xeno-grub.iso"))
+
+
+@case("uefi-q35", 2)
+@case("uefi-4cpus", 4)
+def uefi(name, cpus):
+    """The CD on UEFI."""
+    boot(name, qemu.ovmf() + qemu.cd(), cpus=cpus)
+
+
+@case("bios-usb-stick")
+def usb_stick(name):
+    """The same image on a USB stick."""
+    boot(name, qemu.stick())
+
+
+@case("cpus-1", 1)
+@case("cpus-2", 2)
+@case("cpus-4", 4)
+def processors(name, cpus):
+    """Numbers of processors; xenctl has to count them."""
+    with Machine(name, qemu.multiboot(), cpus=cpus) as machine:
+        machine.shell("dom0")
+        found = machine.must("nproc").split()
+        if found != [str(cpus)]:
+            raise Failure(f"domain 0 sees {found} of {cpus} processors")
+        machine.power_off()
+
+
+@case("model-qemu64", "qemu64")
+@case("model-skylake-client", "Skylake-Client")
+@case("model-epyc", "EPYC")
+@case("model-max", "max")
+def models(name, model):
+    """Processor models. TCG warns about what it cannot do: harmless."""
+    boot(name, qemu.multiboot(), cpu=model)
+
+
+@case("memory-512", 512)
+@case("memory-8192", 8192)
+def memory(name, size):
+    """Small and large machines."""
+    boot(name, qemu.multiboot(), memory=size)
+
+
+@case("board-pc", "pc")
+@case("board-q35", "q35")
+def boards(name, board):
+    """Both chipsets, without a boot loader."""
+    boot(name, qemu.multiboot(), machine=board)
+
+
+@case("split-1", 1)
+@case("split-4", 4)
+def split(name, cpus):
+    """User mode on a page table of its own, forced."""
+    boot(name, qemu.multiboot("split"), cpus=cpus)
