@@ -6,6 +6,10 @@
 #ifndef XENO_PUBLIC_ARCH_X86_H
 #define XENO_PUBLIC_ARCH_X86_H
 
+#ifndef __ASSEMBLER__
+#include <stdint.h>
+#endif
+
 /*
  * A hypercall is the SYSCALL instruction executed by the guest kernel:
  * number in RAX, arguments 1 to 6 in RDI RSI RDX R10 R8 R9, result in RAX.
@@ -72,7 +76,7 @@
 /* Placed before CPUID, asks for the hypervisor's view where the instruction does not trap. */
 #define XEN_EMULATE_PREFIX_BYTES 0x0f, 0x0b, 0x78, 0x65, 0x6e
 
-#ifndef __ASSEMBLY__
+#ifndef __ASSEMBLER__
 
 /* On the kernel stack at __HYPERVISOR_iret, lowest address first. Does not return on success. */
 struct iret_context {
@@ -158,5 +162,5 @@ struct arch_vcpu_info {
 	uint64_t pad;
 };
 
-#endif /* __ASSEMBLY__ */
+#endif /* __ASSEMBLER__ */
 #endif

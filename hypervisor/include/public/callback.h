@@ -18,7 +18,7 @@
 #define CALLBACKOP_register 0	/* struct callback_register */
 #define CALLBACKOP_unregister 1 /* struct callback_unregister */
 
-#ifndef __ASSEMBLY__
+#ifndef __ASSEMBLER__
 
 typedef uint64_t xen_callback_t;
 
@@ -36,5 +36,5 @@ struct callback_unregister {
 	uint16_t pad;
 };
 
-#endif /* __ASSEMBLY__ */
+#endif /* __ASSEMBLER__ */
 #endif

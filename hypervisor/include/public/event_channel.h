@@ -27,7 +27,7 @@
 
 #define EVTCHN_2L_NR_CHANNELS 4096
 
-#ifndef __ASSEMBLY__
+#ifndef __ASSEMBLER__
 
 typedef uint32_t evtchn_port_t;
 
@@ -129,5 +129,5 @@ struct evtchn_op {
 	} u;
 };
 
-#endif /* __ASSEMBLY__ */
+#endif /* __ASSEMBLER__ */
 #endif

@@ -67,7 +67,7 @@
 #define GNTCOPY_source_gref (1 << 0) /* source.u.ref, else source.u.gmfn of the caller */
 #define GNTCOPY_dest_gref (1 << 1)
 
-#ifndef __ASSEMBLY__
+#ifndef __ASSEMBLER__
 
 typedef uint32_t grant_ref_t;
 typedef uint32_t grant_handle_t;
@@ -176,5 +176,5 @@ struct gnttab_swap_grant_ref {
 	uint16_t pad;
 };
 
-#endif /* __ASSEMBLY__ */
+#endif /* __ASSEMBLER__ */
 #endif

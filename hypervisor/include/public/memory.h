@@ -46,7 +46,7 @@
 #define XENMEM_resource_grant_table_id_shared 0
 #define XENMEM_resource_grant_table_id_status 1
 
-#ifndef __ASSEMBLY__
+#ifndef __ASSEMBLER__
 
 /*
  * populate_physmap: extent_start holds pseudo-physical numbers IN and machine frames
@@ -129,5 +129,5 @@ struct xen_mem_acquire_resource {
 };
 _Static_assert(sizeof(struct xen_mem_acquire_resource) == 32, "xen_mem_acquire_resource");
 
-#endif /* __ASSEMBLY__ */
+#endif /* __ASSEMBLER__ */
 #endif

@@ -12,12 +12,12 @@
 #define XENNMI_register_callback 0   /* struct xennmi_callback; VCPU 0; -EINVAL bad address */
 #define XENNMI_unregister_callback 1 /* no argument */
 
-#ifndef __ASSEMBLY__
+#ifndef __ASSEMBLER__
 
 struct xennmi_callback {
 	uint64_t handler_address;
 	uint64_t pad;
 };
 
-#endif /* __ASSEMBLY__ */
+#endif /* __ASSEMBLER__ */
 #endif

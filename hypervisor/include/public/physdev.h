@@ -53,7 +53,7 @@
 #define PHYSDEVOP_DBGP_BUS_UNKNOWN 0
 #define PHYSDEVOP_DBGP_BUS_PCI 1
 
-#ifndef __ASSEMBLY__
+#ifndef __ASSEMBLER__
 
 /* The guest has handled a level-triggered interrupt. */
 struct physdev_eoi {
@@ -182,5 +182,5 @@ struct physdev_op {
 	} u;
 };
 
-#endif /* __ASSEMBLY__ */
+#endif /* __ASSEMBLER__ */
 #endif

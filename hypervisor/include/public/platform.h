@@ -64,7 +64,7 @@
 #define XEN_PCPU_FLAGS_ONLINE 1
 #define XEN_PCPU_FLAGS_INVALID 2
 
-#ifndef __ASSEMBLY__
+#ifndef __ASSEMBLER__
 
 /* The wall clock was secs.nsecs (Unix) at system_time. */
 struct xenpf_settime32 {
@@ -270,5 +270,5 @@ struct xen_platform_op {
 };
 _Static_assert(sizeof(struct xen_platform_op) == 136, "xen_platform_op");
 
-#endif /* __ASSEMBLY__ */
+#endif /* __ASSEMBLER__ */
 #endif

@@ -22,7 +22,7 @@
 #define SHUTDOWN_soft_reset 5
 #define SHUTDOWN_MAX 5
 
-#ifndef __ASSEMBLY__
+#ifndef __ASSEMBLER__
 
 struct sched_shutdown {
 	uint32_t reason; /* SHUTDOWN_* */
@@ -52,5 +52,5 @@ struct sched_pin_override {
 	int32_t pcpu; /* < 0: ends it */
 };
 
-#endif /* __ASSEMBLY__ */
+#endif /* __ASSEMBLER__ */
 #endif

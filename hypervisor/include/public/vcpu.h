@@ -28,7 +28,7 @@
 #define RUNSTATE_blocked 2
 #define RUNSTATE_offline 3 /* down or paused */
 
-#ifndef __ASSEMBLY__
+#ifndef __ASSEMBLER__
 
 /* p: guest address kept up to date when the VCPU is scheduled; 0 ends it. */
 struct vcpu_register_runstate_memory_area {
@@ -67,5 +67,5 @@ struct vcpu_get_physid {
 	uint64_t phys_id; /* low half APIC id, high half ACPI id */
 };
 
-#endif /* __ASSEMBLY__ */
+#endif /* __ASSEMBLER__ */
 #endif

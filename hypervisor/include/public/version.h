@@ -18,7 +18,7 @@
 #define XENVER_commandline 9	     /* xen_commandline_t; domain 0 */
 #define XENVER_build_id 10	     /* struct xen_build_id */
 
-#ifndef __ASSEMBLY__
+#ifndef __ASSEMBLER__
 
 typedef char xen_extraversion_t[16];
 typedef char xen_capabilities_info_t[1024];
@@ -47,5 +47,5 @@ struct xen_build_id {
 	uint8_t buf[];
 };
 
-#endif /* __ASSEMBLY__ */
+#endif /* __ASSEMBLER__ */
 #endif

@@ -11,7 +11,7 @@
 #ifndef XENO_PUBLIC_XEN_H
 #define XENO_PUBLIC_XEN_H
 
-#ifndef __ASSEMBLY__
+#ifndef __ASSEMBLER__
 #include <stdint.h>
 
 typedef uint16_t domid_t;
@@ -182,7 +182,7 @@ typedef uint8_t xen_domain_handle_t[16];
 
 #define MAX_GUEST_CMDLINE 1024
 
-#ifndef __ASSEMBLY__
+#ifndef __ASSEMBLER__
 
 struct mmu_update {
 	uint64_t ptr; /* machine address | MMU_* */
@@ -325,5 +325,5 @@ struct vcpu_runstate_info {
 #define XEN_RUNSTATE_UPDATE (1ull << 63)
 _Static_assert(sizeof(struct vcpu_runstate_info) == 48, "vcpu_runstate_info");
 
-#endif /* __ASSEMBLY__ */
+#endif /* __ASSEMBLER__ */
 #endif

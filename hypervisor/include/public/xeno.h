@@ -25,7 +25,7 @@
 #define XENO_VTIMER_SET 0
 #define XENO_VTIMER_NOW 1
 
-#ifndef __ASSEMBLY__
+#ifndef __ASSEMBLER__
 
 static inline long xeno_hypercall5(uint64_t nr, uint64_t a1, uint64_t a2, uint64_t a3, uint64_t a4,
 				   uint64_t a5)
@@ -147,5 +147,5 @@ static inline long xeno_console_write(const char *s, uint64_t len)
 	return xeno_hypercall3(__HYPERVISOR_console_io, CONSOLEIO_write, len, (uint64_t)s);
 }
 
-#endif /* __ASSEMBLY__ */
+#endif /* __ASSEMBLER__ */
 #endif
