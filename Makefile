@@ -84,12 +84,16 @@ build/xeno-grub.iso: $(CD) $(wildcard iso/*) | deps
 	@echo '  ISO     $@'
 	$(Q)iso/build.sh -g -o $@ $(CD)
 
+# Debian's stock kernel, for the tests that boot it.
+build/stock.img: mk/stock.sh build/xenolinux.bz | deps
+	$(Q)mk/stock.sh
+
 run: build/xeno.iso
 	@echo '  QEMU    $< (leave with Ctrl-a x)'
 	$(Q)qemu-system-x86_64 -accel tcg -machine q35 -cpu max -m $(MEM) -smp $(CPUS) \
-		-nographic -no-reboot -nic none -boot d -cdrom $<
+		-nographic -nic none -boot d -cdrom $<
 
-check: build/xeno.iso build/xeno-grub.iso
+check: build/xeno.iso build/xeno-grub.iso build/stock.img
 	$(Q)tests/run '$(T)'
 
 lint: | deps

@@ -148,6 +148,19 @@ configure()
 	check_config
 }
 
+# A line per tenth of the files there are; a rebuild of a few shows nothing.
+show_progress()
+{
+	count=0
+	while read -r verb _; do
+		case $verb in
+		CC|AS|AR) count=$((count + 1)) ;;
+		*) continue ;;
+		esac
+		[ $((count % 260)) -ne 0 ] || say KERNEL "about $((count / 26))%"
+	done
+}
+
 compile()
 {
 	say KERNEL "building $(kernel_version) (5 to 10 minutes on two cores the first time)"
@@ -158,11 +171,7 @@ compile()
 	rm -f "$build/kernel.failed"
 	{
 		kernel_make -j"$jobs" bzImage 2>&1 || : >"$build/kernel.failed"
-	} | tee "$log" | awk -v total=2750 '
-		/^  (CC|AS|LD|AR) / && ++done % 250 == 0 {
-			printf "  KERNEL  %d%%\n", done * 100 / total > 99 ? 99 : done * 100 / total
-			fflush()
-		}'
+	} | tee "$log" | show_progress
 	if [ -e "$build/kernel.failed" ]; then
 		grep -E 'error|Error|No space' "$log" | head -5 >&2
 		die "the kernel build failed: see build/kernel.log"

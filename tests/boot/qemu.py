@@ -31,7 +31,7 @@ class Skipped(Exception):
 
 def built(name):
     """Path of a build result, which must be there."""
-    path = os.path.join(BUILD, name)
+    path = os.path.join(BUILD, name)  # a path from the root stays as it is
     if not os.path.exists(path):
         raise Failure(f"build/{name} is missing: build it first")
     return path
@@ -39,7 +39,7 @@ def built(name):
 
 def unpacked(name):
     """Path of an uncompressed copy of a gzip file: QEMU's -kernel wants one."""
-    source = name if os.path.isabs(name) else built(name)
+    source = built(name)
     target = os.path.join(LOGS, os.path.basename(source).removesuffix(".gz") + ".elf")
     os.makedirs(LOGS, exist_ok=True)
     if not os.path.exists(target) or os.path.getmtime(target) < os.path.getmtime(source):
@@ -47,6 +47,18 @@ def unpacked(name):
         with gzip.open(source) as packed, open(work, "wb") as out:
             out.write(packed.read())
         os.rename(work, target)
+    return target
+
+
+def joined(name, *parts):
+    """Path of a file made of build results in a row: archives that follow one another
+    make one root."""
+    target = os.path.join(LOGS, name)
+    os.makedirs(LOGS, exist_ok=True)
+    with open(target, "wb") as out:
+        for part in parts:
+            with open(built(part), "rb") as source:
+                out.write(source.read())
     return target
 
 
