@@ -27,6 +27,10 @@ bool hc_preempt_due(unsigned int done); /* true every 64 units or so, or with wo
 
 /* From the entry code, for TRAP_SYSCALL. */
 void hypercall_dispatch(struct cpu_regs *regs);
+/* One entry of a multicall: as a hypercall, but without those that act on the caller's frame. */
+long hypercall_from_multicall(uint64_t nr, struct hc_args *a);
+/* Debug builds: how often each was called, to the log. */
+void hypercall_show(void);
 /* Fills a hypercall page (public/xen.h): 32-byte stubs. */
 void hypercall_page_fill(void *page);
 

@@ -21,9 +21,10 @@
 #define DOM_NAME_MAX 64
 
 struct domain;
+struct hc_args;
 struct evtchn_domain;
 struct grant_table;
-struct xs_tree;
+struct xs_conn;
 struct console_ring;
 
 /* Architecture part of a vcpu, owned by x86/ (struct fields: hyp/vcpu_x86.h). */
@@ -80,13 +81,23 @@ struct domain {
 	domid_t id;
 	bool is_dom0; /* may use control, platform and physical devices */
 	uint32_t refs; /* atomics; the list holds one */
-	enum domain_state state;  /* protected by the domain list lock */
+	enum domain_state state;  /* moves by compare-and-exchange, so that any context may end a domain */
 	uint32_t shutdown_code;	  /* SHUTDOWN_* */
 	char death[128];	  /* first reason given to domain_kill(), for the tools */
-	uint32_t pause_count;	  /* atomics */
+	uint32_t killed;	  /* atomics: death is, or is being, written */
 	uint8_t uuid[16];
 	char name[DOM_NAME_MAX];
 	struct domain *next; /* sorted by id; domain list lock */
+
+	/* protected by pause_lock (a leaf) */
+	struct spinlock pause_lock;
+	uint32_t pause_count;
+
+	/* protected by ctl_lock (RANK_CONTROL): held by control operations on this domain */
+	struct spinlock ctl_lock;
+	bool tools_paused;
+	unsigned int teardown; /* subsystems left to give up their pages, see domain.c */
+	bool gone;	       /* torn down and off the list; only references keep it */
 
 	unsigned int max_vcpus;
 	struct vcpu *vcpu[MAX_VCPUS]; /* set once, before the domain runs */
@@ -110,8 +121,8 @@ struct domain {
 	struct evtchn_domain *evt; /* owned by event/ */
 	struct spinlock grant_lock;
 	struct grant_table *grant; /* owned by grant/ */
-	struct xs_tree *xs;	   /* owned by xenstore/ */
-	struct console_ring *cons; /* owned by console/ (domain/console.c) */
+	struct xs_conn *xs;	   /* owned by xenstore/ */
+	struct console_ring *cons; /* owned by domain/conring.c; NULL for dom0 */
 
 	uint32_t console_port, xenstore_port; /* guest-side ports handed to the builder */
 	mfn_t console_mfn, xenstore_mfn;
@@ -139,13 +150,25 @@ struct domain *domain_next(domid_t after); /* first domain with id > after; refe
 #define DOMID_BEFORE_FIRST 0xffff /* domain_next() starts at the lowest id */
 
 /* --- life cycle (domain/domain.c). Control operations call these. */
-struct domain *domain_create(domid_t id, unsigned int max_vcpus, uint64_t max_pages, int *err);
+struct domain_new {
+	bool dom0; /* number 0; otherwise the next free one */
+	bool split;
+	unsigned int max_vcpus;
+	uint64_t max_pages;
+	const char *name;
+	uint8_t uuid[16];
+};
+/* Boot: makes idle_domain; before sched_cpu_init(). */
+void domain_init(void);
+/* A domain with all its vcpus down, paused once, without memory. Takes no reference for the caller. */
+struct domain *domain_create(const struct domain_new *n, int *err);
 /* Ends the domain: first reason kept; it is stopped at once, torn down by the tools or as on_crash says. Any context. */
 void domain_kill(struct domain *d, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+/* SHUTDOWN_*; of dom0: ends the machine. Any context. */
 void domain_shutdown(struct domain *d, uint32_t reason);
 void domain_pause(struct domain *d);   /* counts; returns when no vcpu of d runs any more (not for current's own) */
 void domain_unpause(struct domain *d);
-/* One bounded slice of the teardown; 0 when done, -EAGAIN when not. */
+/* One bounded slice of the teardown; 0 when done, -EAGAIN when not. d->ctl_lock held; not dom0. */
 int domain_destroy_slice(struct domain *d);
 
 static inline bool domain_is_dying(const struct domain *d)
@@ -157,6 +180,27 @@ static inline bool is_dom0(const struct domain *d)
 {
 	return d->is_dom0;
 }
+
+/* Domains that exist. */
+unsigned int domain_count(void);
+
+/* --- virtual CPUs (domain/vcpu.c) */
+/* Down, and not runnable before domain_unpause(). For idle_domain: id is the CPU, not entered in d->vcpu. */
+struct vcpu *vcpu_alloc(struct domain *d, unsigned int id);
+/* Drops every frame it holds; it runs nowhere and never will again. */
+void vcpu_relinquish(struct vcpu *v);
+void vcpu_free(struct vcpu *v);
+/* Its registers to the log: the caller's when it is current, else as saved. */
+void vcpu_dump(struct vcpu *v);
+
+/* --- what control operations need of sched/ and mm/, beyond their headers */
+struct xeno_ctl_sched;
+int sched_set_affinity(struct vcpu *v, const cpumask_t *mask); /* mask not empty, CPUs that are up */
+int sched_get_params(struct domain *d, struct xeno_ctl_sched *p); /* p zeroed */
+int sched_set_params(struct domain *d, const struct xeno_ctl_sched *p);
+const char *sched_name(void);
+/* Validates and pins an L4 of d, as MMUEXT_PIN_L4_TABLE. 0, -EINVAL, -EAGAIN: call again. */
+int mm_pin_l4(struct domain *d, mfn_t l4);
 
 /* --- dom0 (domain/dom0_build.c) */
 struct boot_module;

@@ -1,0 +1,1 @@
+objs-y += xenstore/tree.o xenstore/wire.o xenstore/ring.o
