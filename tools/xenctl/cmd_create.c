@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* xenctl create: configuration file or name, overrides, then the builder. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "builder.h"
+#include "hyp.h"
+#include "xenctl.h"
+
+#define CONFIG_DIR "/etc/xeno"
+#define CONFIG_BYTES (1 << 20)
+
+enum { OPT_CONSOLE = 1, OPT_CHECK = 2, OPT_PAUSED = 4 };
+
+/* A path as it is, or CONFIG_DIR/NAME.cfg. */
+static void find_file(const char *arg, char *path, size_t size)
+{
+	struct stat st;
+
+	snprintf(path, size, "%s", arg);
+	if (!strchr(arg, '/') && stat(arg, &st))
+		snprintf(path, size, CONFIG_DIR "/%s%s", arg,
+			 strlen(arg) > 4 && !strcmp(arg + strlen(arg) - 4, ".cfg") ? "" : ".cfg");
+}
+
+/* "/etc/xeno/web.cfg" makes "web". */
+static void name_from_path(const char *path, char name[GUEST_NAME_MAX])
+{
+	const char *base = strrchr(path, '/');
+	size_t len;
+
+	base = base ? base + 1 : path;
+	len = strlen(base);
+	if (len > 4 && !strcmp(base + len - 4, ".cfg"))
+		len -= 4;
+	snprintf(name, GUEST_NAME_MAX, "%.*s", (int)len, base);
+}
+
+static int read_config(const char *path, char **overrides, struct guest_cfg *g)
+{
+	char why[XLCFG_ERR], name[GUEST_NAME_MAX];
+	struct xlcfg c = { 0 };
+	char *text;
+	size_t len;
+	int err;
+
+	text = (char *)read_file(path, CONFIG_BYTES, &len, &err);
+	if (!text) {
+		report("%s: %s", path, strerror(-err));
+		return -1;
+	}
+	name_from_path(path, name);
+	err = xlcfg_parse(&c, text, len, why);
+	for (; !err && *overrides; overrides++)
+		err = xlcfg_override(&c, *overrides, why);
+	if (!err)
+		err = guestcfg_from(g, &c, name, why);
+	if (err)
+		report("%s: %s", path, why);
+	free(text);
+	xlcfg_free(&c);
+	return err;
+}
+
+static int start(struct guest_files *f, struct guest_cfg *g, unsigned int opts)
+{
+	struct xeno_control c = { 0 };
+	uint16_t domid;
+	int err;
+
+	if (guest_build(f, g, &domid))
+		return EXIT_FAILURE;
+	guest_unload(f); /* the watcher is a fork and lives long */
+	if (monitor_start(domid, g))
+		goto out_destroy;
+	if (!(opts & OPT_PAUSED)) {
+		err = hyp_control(&c, XENO_CTL_DOMAIN_UNPAUSE, domid);
+		if (err) {
+			report_error("start", g->name, err);
+			goto out_destroy;
+		}
+	}
+	printf("%s: domain %u, %llu MiB, %llu VCPU%s%s\n", g->name, domid,
+	       (unsigned long long)g->memory, (unsigned long long)g->vcpus,
+	       g->vcpus == 1 ? "" : "s", opts & OPT_PAUSED ? ", paused" : "");
+	fflush(stdout);
+	return opts & OPT_CONSOLE ? console_run(domid, g->name) : EXIT_SUCCESS;
+
+out_destroy:
+	err = hyp_destroy(domid);
+	if (err)
+		report_error("destroy", g->name, err);
+	return EXIT_FAILURE;
+}
+
+int cmd_create(int argc, char **argv)
+{
+	unsigned int opts;
+	struct guest_files f;
+	struct guest_cfg g;
+	char path[GUEST_PATH_MAX];
+	int ret = EXIT_SUCCESS;
+
+	argc = take_options(argc, argv, "cnp", &opts);
+	if (argc < 2)
+		return EXIT_USAGE;
+	find_file(argv[1], path, sizeof(path));
+	if (read_config(path, argv + 2, &g) || guest_load(&f, &g))
+		return EXIT_FAILURE;
+	if (opts & OPT_CHECK)
+		printf("%s: fine: kernel %s, %llu MiB\n", g.name, g.kernel,
+		       (unsigned long long)g.memory);
+	else
+		ret = start(&f, &g, opts);
+	guest_unload(&f);
+	return ret;
+}

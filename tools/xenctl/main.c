@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* xenctl: the table of subcommands; usage and help are printed from it. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "xenctl.h"
+
+static const struct command {
+	const char *name, *usage, *help;
+	command_fn *fn;
+} commands[] = {
+	{ "create", "[-cnp] FILE|NAME [KEY=VALUE]...",
+	  "start a domain from a configuration file, or /etc/xeno/NAME.cfg;\n"
+	  "-c attaches its console, -n only checks, -p leaves it paused", cmd_create },
+	{ "destroy", "DOMAIN", "end a domain at once", cmd_destroy },
+	{ "shutdown", "[-w] DOMAIN", "ask a domain to power off; -w waits for it", cmd_shutdown },
+	{ "reboot", "[-w] DOMAIN", "ask a domain to reboot; -w waits until it has stopped",
+	  cmd_reboot },
+	{ "pause", "DOMAIN", "stop a domain from running", cmd_pause },
+	{ "unpause", "DOMAIN", "let a paused domain run", cmd_unpause },
+	{ "list", "[--json] [DOMAIN]", "show the domains and why one crashed", cmd_list },
+	{ "console", "[-l] DOMAIN",
+	  "show what a domain printed and prints, and type to it; Ctrl-] leaves;\n"
+	  "-l only shows what was printed", cmd_console },
+	{ "info", "[--json]", "show the machine: processors, memory, scheduler", cmd_info },
+	{ "dmesg", "", "show the hypervisor's log", cmd_dmesg },
+	{ "help", "[COMMAND]", "show this, or how to use one command", cmd_help },
+};
+#define NR_COMMANDS (sizeof(commands) / sizeof(commands[0]))
+
+static const struct command *find_command(const char *name)
+{
+	for (size_t i = 0; i < NR_COMMANDS; i++)
+		if (!strcmp(commands[i].name, name))
+			return &commands[i];
+	return NULL;
+}
+
+static void print_help(const struct command *c)
+{
+	const char *line = c->help;
+
+	printf("xenctl %s %s\n", c->name, c->usage);
+	while (*line) {
+		size_t len = strcspn(line, "\n");
+
+		printf("    %.*s\n", (int)len, line);
+		line += len + (line[len] == '\n');
+	}
+}
+
+int cmd_help(int argc, char **argv)
+{
+	const struct command *c = argc > 1 ? find_command(argv[1]) : NULL;
+
+	if (argc > 1 && !c)
+		die("there is no command '%s'; see xenctl help", argv[1]);
+	if (c) {
+		print_help(c);
+		return EXIT_SUCCESS;
+	}
+	printf("DOMAIN is a name or a number.\n");
+	for (size_t i = 0; i < NR_COMMANDS; i++)
+		print_help(&commands[i]);
+	return EXIT_SUCCESS;
+}
+
+int main(int argc, char **argv)
+{
+	const struct command *c;
+	int ret;
+
+	if (argc < 2 || !strcmp(argv[1], "-h") || !strcmp(argv[1], "--help")) {
+		cmd_help(1, argv);
+		return argc < 2 ? EXIT_USAGE : EXIT_SUCCESS;
+	}
+	c = find_command(argv[1]);
+	if (!c)
+		die("there is no command '%s'; see xenctl help", argv[1]);
+	ret = c->fn(argc - 1, argv + 1);
+	if (ret == EXIT_USAGE)
+		fprintf(stderr, "usage: xenctl %s %s\n", c->name, c->usage);
+	if (fflush(stdout) && ret == EXIT_SUCCESS)
+		ret = EXIT_FAILURE;
+	return ret;
+}
