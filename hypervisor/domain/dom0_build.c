@@ -90,10 +90,9 @@ static uint64_t choose_pages(void)
 	uint64_t free = mm_free_pages(), reserve = max(MIB_PAGES(16), free / 64);
 	uint64_t most = free > reserve ? free - reserve : 0;
 	uint64_t small = min(MIB_PAGES(160), most > MIB_PAGES(64) ? most - MIB_PAGES(64) : most);
-	uint64_t n = min(max(free / 2, small), MIB_PAGES(4096));
+	uint64_t n = max(free / 2, small);
 
-	if (opt.dom0_mem_pages)
-		n = opt.dom0_mem_pages;
+	n = opt.dom0_mem_pages ? opt.dom0_mem_pages : min(n, MIB_PAGES(4096));
 	if (n > most) {
 		printk(LOG_WARN "dom0_mem: only %llu MiB are free\n",
 		       (unsigned long long)most >> 8);
