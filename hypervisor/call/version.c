@@ -85,7 +85,8 @@ long hc_xen_version(struct hc_args *a)
 		return copy_out(gva, current->domain->uuid, sizeof(current->domain->uuid));
 	case XENVER_commandline:
 		return is_dom0(current->domain) ?
-			       copy_string(gva, hyp_cmdline, sizeof(xen_commandline_t)) : -EPERM;
+			       copy_string(gva, hyp_cmdline, sizeof(xen_commandline_t)) :
+			       -EPERM;
 	case XENVER_build_id:
 		return -ENODATA;
 	}

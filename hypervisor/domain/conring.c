@@ -23,8 +23,8 @@
 
 #define KEEP_ORDER 2
 #define KEEP (4096u << KEEP_ORDER) /* bytes of output */
-#define TYPED 1024u   /* input for domain 0 */
-#define WRITE_SLICE 64u /* bytes to the machine console per hypercall slice */
+#define TYPED 1024u		   /* input for domain 0 */
+#define WRITE_SLICE 64u		   /* bytes to the machine console per hypercall slice */
 
 struct console_ring {
 	struct spinlock lock;

@@ -119,8 +119,8 @@ static uint32_t state_flags(const struct domain *d)
 
 	if ((f & XENO_DOMF_SHUTDOWN) && d->killed)
 		f |= XENO_DOMF_CRASHED;
-	return f | (d->tools_paused ? XENO_DOMF_PAUSED : 0) |
-	       (is_dom0(d) ? XENO_DOMF_DOM0 : 0) | (d->split ? XENO_DOMF_SPLIT : 0);
+	return f | (d->tools_paused ? XENO_DOMF_PAUSED : 0) | (is_dom0(d) ? XENO_DOMF_DOM0 : 0) |
+	       (d->split ? XENO_DOMF_SPLIT : 0);
 }
 
 static void info_fill(struct xeno_ctl_info *i, const struct domain *d)
@@ -463,7 +463,8 @@ static const struct {
 	uint8_t flags;
 	const char *name;
 } ops[XENO_CTL_NR_OPS] = {
-#define OP(NR, fn, member, fl) [XENO_CTL_##NR] = { fn, sizeof(((struct xeno_control *)0)->u.member), fl, #fn }
+#define OP(NR, fn, member, fl)                                                                     \
+	[XENO_CTL_##NR] = { fn, sizeof(((struct xeno_control *)0)->u.member), fl, #fn }
 #define OP_BARE(NR, fn, fl) [XENO_CTL_##NR] = { fn, 0, fl, #fn }
 	OP(DOMAIN_CREATE, ctl_domain_create, create, 0),
 	OP_BARE(DOMAIN_DESTROY, ctl_domain_destroy, F_TARGET | F_DYING),
@@ -516,7 +517,8 @@ static int control_run(struct xeno_control *c)
 		return -ENOSYS;
 	if (c->pad[0] || c->pad[1] || c->pad[2])
 		return -EINVAL;
-	if ((ops[c->op].flags & F_PATH) && strnlen(c->u.xs.path, XENO_XS_PATH_MAX) == XENO_XS_PATH_MAX)
+	if ((ops[c->op].flags & F_PATH) &&
+	    strnlen(c->u.xs.path, XENO_XS_PATH_MAX) == XENO_XS_PATH_MAX)
 		return -EINVAL;
 	return ops[c->op].flags & F_TARGET ? run_targeted(c) : ops[c->op].fn(c, NULL);
 }

@@ -33,15 +33,14 @@ static void key_domains(void)
 	struct domain *d = domain_next(DOMID_BEFORE_FIRST), *next;
 
 	for (; d; d = next) {
-		printk("d%d %s: %s, pauses %u, refs %u, pages %llu of %llu, ports %u %u %s\n", d->id,
-		       d->name, states[d->state], d->pause_count, d->refs,
+		printk("d%d %s: %s, pauses %u, refs %u, pages %llu of %llu, ports %u %u %s\n",
+		       d->id, d->name, states[d->state], d->pause_count, d->refs,
 		       (unsigned long long)d->tot_pages, (unsigned long long)d->max_pages,
 		       d->console_port, d->xenstore_port, d->death);
 		for (unsigned int i = 0; i < d->max_vcpus; i++)
 			if (!(d->vcpu[i]->pause_flags & VPF_DOWN))
 				printk("  v%u cpu %u flags %llx pending %u mask %u\n", i,
-				       d->vcpu[i]->cpu,
-				       (unsigned long long)d->vcpu[i]->pause_flags,
+				       d->vcpu[i]->cpu, (unsigned long long)d->vcpu[i]->pause_flags,
 				       d->vcpu[i]->info->evtchn_upcall_pending,
 				       d->vcpu[i]->info->evtchn_upcall_mask);
 		next = domain_next(d->id);

@@ -26,7 +26,7 @@
 #include <hyp/sched.h>
 #include <hyp/unpack.h>
 
-#define MIB_PAGES(n) ((n) * 256ull)
+#define MIB_PAGES(n) ((n)*256ull)
 #define PADDING (512 * 1024ull)
 #define REGION_ALIGN (4ull << 20)
 #define CHUNK_ORDER 9
@@ -184,8 +184,7 @@ static void alloc_p2m(struct build *b)
 		b->p2m[i / PTES][i % PTES] = (uint64_t)mfn_to_virt(mfn);
 	}
 	for (uint64_t i = 0; i < b->p2m_pages; i++)
-		p2m_set(b, b->p2m_pfn + i,
-			virt_to_mfn((void *)b->p2m[i / PTES][i % PTES]));
+		p2m_set(b, b->p2m_pfn + i, virt_to_mfn((void *)b->p2m[i / PTES][i % PTES]));
 	p2m_set(b, b->store_pfn, b->d->xenstore_mfn);
 }
 
@@ -236,8 +235,8 @@ static void load_kernel(const struct build *b, const void *file)
 		copy_in(b, s->addr, (const char *)file + s->offset, s->file_size);
 	}
 	if (b->elf.hypercall_page)
-		hypercall_page_fill(pfn_ptr(b, (b->elf.hypercall_page - b->elf.virt_base) >>
-						       PAGE_SHIFT));
+		hypercall_page_fill(
+			pfn_ptr(b, (b->elf.hypercall_page - b->elf.virt_base) >> PAGE_SHIFT));
 }
 
 static uint32_t fill_vga(struct dom0_vga_console_info *v)

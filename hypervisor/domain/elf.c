@@ -185,9 +185,9 @@ static const char *image_check(const struct parse *p)
 		return "its entry point lies outside";
 	if (o->has_init_p2m && (o->init_p2m & (PAGE_SIZE - 1) || !canonical_range(o->init_p2m, 1)))
 		return "its p2m address makes no sense";
-	if (o->hypercall_page && (o->hypercall_page & (PAGE_SIZE - 1) ||
-				  o->hypercall_page < o->virt_base ||
-				  o->hypercall_page - o->virt_base + PAGE_SIZE > o->end))
+	if (o->hypercall_page &&
+	    (o->hypercall_page & (PAGE_SIZE - 1) || o->hypercall_page < o->virt_base ||
+	     o->hypercall_page - o->virt_base + PAGE_SIZE > o->end))
 		return "its hypercall page lies outside";
 	return NULL;
 }

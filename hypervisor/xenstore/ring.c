@@ -171,8 +171,8 @@ static void set_fmt(struct xs_conn *c, const char *path, const char *fmt, ...)
 /* Directories the guest may change, and the entries stock kernels look for. */
 static void standard_entries(struct domain *d, struct xs_conn *c)
 {
-	static const char *const writable[] = { "data", "device", "control", "attr", "error",
-						"drivers", "feature" };
+	static const char *const writable[] = { "data",	 "device",  "control", "attr",
+						"error", "drivers", "feature" };
 	char path[32];
 
 	for (size_t i = 0; i < ARRAY_SIZE(writable); i++) {

@@ -236,7 +236,8 @@ int xs_remove(struct xs_nodes *n, const char *path, size_t len)
 	return 0;
 }
 
-size_t xs_list(const struct xs_nodes *n, const char *path, size_t len, size_t off, char *buf, size_t size)
+size_t xs_list(const struct xs_nodes *n, const char *path, size_t len, size_t off, char *buf,
+	       size_t size)
 {
 	const struct xs_rec *top = xs_find(n, path, len);
 	size_t pos = 0, skip = len ? len + 1 : 0;

@@ -41,7 +41,7 @@ struct xs_req {
 	char *arg[2];
 	size_t len[2];
 	struct xs_loc loc;
-	struct xs_conn *owner;	/* of the tree loc is in */
+	struct xs_conn *owner; /* of the tree loc is in */
 	struct xs_txn *txn;
 	struct xs_nodes *nodes; /* the tree, or the transaction's snapshot of it */
 };
@@ -50,9 +50,10 @@ static const struct {
 	int err;
 	const char *name;
 } errors[] = {
-	{ EINVAL, "EINVAL" }, { EACCES, "EACCES" },	  { EEXIST, "EEXIST" }, { ENOENT, "ENOENT" },
-	{ ENOMEM, "ENOMEM" }, { ENOSPC, "ENOSPC" },	  { ENOSYS, "ENOSYS" }, { EBUSY, "EBUSY" },
-	{ EAGAIN, "EAGAIN" }, { ENOTEMPTY, "ENOTEMPTY" }, { E2BIG, "E2BIG" },	{ EPERM, "EPERM" },
+	{ EINVAL, "EINVAL" },	    { EACCES, "EACCES" }, { EEXIST, "EEXIST" },
+	{ ENOENT, "ENOENT" },	    { ENOMEM, "ENOMEM" }, { ENOSPC, "ENOSPC" },
+	{ ENOSYS, "ENOSYS" },	    { EBUSY, "EBUSY" },	  { EAGAIN, "EAGAIN" },
+	{ ENOTEMPTY, "ENOTEMPTY" }, { E2BIG, "E2BIG" },	  { EPERM, "EPERM" },
 };
 
 static struct xs_conn *conn_find(const struct xs_store *s, int32_t dom)
@@ -128,7 +129,8 @@ static void watch_owe(struct xs_conn *c, struct xs_watch *w)
 }
 
 /* Queues an event of w for the path (without prefix), or marks it as owed. */
-static void event_queue(struct xs_conn *c, struct xs_watch *w, domid_t dom, const char *path, size_t len)
+static void event_queue(struct xs_conn *c, struct xs_watch *w, domid_t dom, const char *path,
+			size_t len)
 {
 	char prefix[BASE_LEN + 8] = "";
 	const char *token = w->text + w->given_len + 1;
@@ -136,9 +138,10 @@ static void event_queue(struct xs_conn *c, struct xs_watch *w, domid_t dom, cons
 	struct xs_event *e;
 
 	if (!w->relative)
-		plen = (size_t)snprintf(prefix, sizeof(prefix), "%s%u%s", base, dom, len ? "/" : "");
-	e = c->nr_events < XS_MAX_EVENTS ?
-		    hyp_alloc(sizeof(*e) + plen + len + w->token_len + 2) : NULL;
+		plen = (size_t)snprintf(prefix, sizeof(prefix), "%s%u%s", base, dom,
+					len ? "/" : "");
+	e = c->nr_events < XS_MAX_EVENTS ? hyp_alloc(sizeof(*e) + plen + len + w->token_len + 2) :
+					   NULL;
 	if (!e) {
 		watch_owe(c, w);
 		return;
@@ -160,7 +163,8 @@ static void event_queue(struct xs_conn *c, struct xs_watch *w, domid_t dom, cons
 }
 
 /* The node at path of owner's tree changed, or was removed with all below. */
-static void fire(struct xs_store *s, struct xs_conn *owner, const char *path, size_t len, bool removed)
+static void fire(struct xs_store *s, struct xs_conn *owner, const char *path, size_t len,
+		 bool removed)
 {
 	for (struct xs_conn *c = s->conns; c; c = c->next) {
 		struct list *p;
@@ -434,7 +438,8 @@ static int do_directory(struct xs_req *r)
 		return reply_len(r, list_virtual(r, buf, XENSTORE_PAYLOAD_MAX));
 	if (!xs_find(r->nodes, r->loc.path, r->loc.len))
 		return -ENOENT;
-	return reply_len(r, xs_list(r->nodes, r->loc.path, r->loc.len, 0, buf, XENSTORE_PAYLOAD_MAX));
+	return reply_len(r,
+			 xs_list(r->nodes, r->loc.path, r->loc.len, 0, buf, XENSTORE_PAYLOAD_MAX));
 }
 
 /* As above from a byte offset on, behind the tree's generation; one more NUL marks the end. */

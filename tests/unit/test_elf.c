@@ -65,10 +65,17 @@ static void good_file(void)
 	f.e.phoff = offsetof(struct file, load);
 	f.e.phentsize = sizeof(struct phdr);
 	f.e.phnum = 3;
-	f.load[0] = (struct phdr){ .type = 1, .offset = offsetof(struct file, data), .filesz = 200,
-				   .memsz = 0x300000, .paddr = 0x1000000, .vaddr = BASE + 0x1000000 };
-	f.load[1] = (struct phdr){ .type = 1, .offset = offsetof(struct file, data) + 200,
-				   .filesz = 56, .memsz = 0x1000, .paddr = 0x1400000,
+	f.load[0] = (struct phdr){ .type = 1,
+				   .offset = offsetof(struct file, data),
+				   .filesz = 200,
+				   .memsz = 0x300000,
+				   .paddr = 0x1000000,
+				   .vaddr = BASE + 0x1000000 };
+	f.load[1] = (struct phdr){ .type = 1,
+				   .offset = offsetof(struct file, data) + 200,
+				   .filesz = 56,
+				   .memsz = 0x1000,
+				   .paddr = 0x1400000,
 				   .vaddr = BASE + 0x1400000 };
 	note(XEN_ELFNOTE_GUEST_OS, "linux", 6);
 	note(XEN_ELFNOTE_GUEST_VERSION, "2.6", 4);
@@ -79,8 +86,11 @@ static void good_file(void)
 	note_u64(XEN_ELFNOTE_PADDR_OFFSET, 0);
 	note(XEN_ELFNOTE_SUPPORTED_FEATURES, &features, 4);
 	note(XEN_ELFNOTE_LOADER, "generic", 8);
-	f.note = (struct phdr){ .type = 4, .offset = offsetof(struct file, notes),
-				.filesz = notes_len, .memsz = notes_len, .align = 4 };
+	f.note = (struct phdr){ .type = 4,
+				.offset = offsetof(struct file, notes),
+				.filesz = notes_len,
+				.memsz = notes_len,
+				.align = 4 };
 }
 
 static struct elf_image img;

@@ -408,7 +408,8 @@ static void test_directory_part(const char *test)
 		send_raw(priv, XS_MKDIR, 0, msg, len);
 	}
 	for (int part = 0; part < 10; part++) {
-		size_t len = (size_t)snprintf(msg, sizeof(msg), "/local/domain/6/l%c%zu", 0, off) + 1;
+		size_t len =
+			(size_t)snprintf(msg, sizeof(msg), "/local/domain/6/l%c%zu", 0, off) + 1;
 		size_t skip;
 
 		send_raw(priv, XS_DIRECTORY_PART, 0, msg, len);
@@ -502,9 +503,21 @@ static bool tree_ok(const struct xs_nodes *n)
 
 static size_t random_payload(char *p, size_t room)
 {
-	static const char *const words[] = { "device", "name", "a", "b", "/local/domain/5", "c",
-					     "/local/domain/6", "/local", "/", "@releaseDomain", "T",
-					     "F", "n5", "0", "6" };
+	static const char *const words[] = { "device",
+					     "name",
+					     "a",
+					     "b",
+					     "/local/domain/5",
+					     "c",
+					     "/local/domain/6",
+					     "/local",
+					     "/",
+					     "@releaseDomain",
+					     "T",
+					     "F",
+					     "n5",
+					     "0",
+					     "6" };
 	size_t len = 0;
 
 	for (uint32_t i = rnd(7); i && len + 24 < room; i--) {

@@ -11,8 +11,8 @@
 struct domain;
 
 /* --- machine console: x86/console.c */
-void console_early_init(void); /* before paging: serial at its default */
-void console_init(void);       /* after options are parsed */
+void console_early_init(void);		       /* before paging: serial at its default */
+void console_init(void);		       /* after options are parsed */
 void console_write(const char *s, size_t len); /* raw, all active consoles */
 /* One received character or -1; serial input is interrupt driven once APICs run, polled before. */
 int console_getc(void);
@@ -24,7 +24,7 @@ size_t log_read(uint64_t *pos, char *buf, size_t len);
  * machine console by hypercall and reads what is typed there; three Ctrl-a switch
  * the keyboard to the hypervisor's keys and back.
  */
-int conring_init(struct domain *d);   /* allocates ring page, port, buffer */
+int conring_init(struct domain *d);	   /* allocates ring page, port, buffer */
 bool conring_relinquish(struct domain *d); /* gives up the page; false: still mapped, try again */
 void conring_destroy(struct domain *d);
 /* Tools: output kept so far from *pos (moved to the oldest kept, then past what is read); returns bytes. */

@@ -14,8 +14,8 @@
 #include <hyp/x86.h>
 #include <public/xen.h>
 
-#define DOMID_HYP 0x7ffe	/* back-end domid shown to guests for our own devices */
-#define DOMID_NOBODY 0x7fff	/* frame_owner() of free and hypervisor frames */
+#define DOMID_HYP 0x7ffe    /* back-end domid shown to guests for our own devices */
+#define DOMID_NOBODY 0x7fff /* frame_owner() of free and hypervisor frames */
 #define DOMID_MAX 0x7fef
 #define NR_TRAPS 256
 #define DOM_NAME_MAX 64
@@ -62,7 +62,7 @@ struct vcpu {
 	struct timer singleshot; /* VCPUOP_set_singleshot_timer, set_timer_op */
 	struct timer periodic;
 	s_time_t periodic_period;
-	struct timer vtimer; /* armed while running; domain virtual time */
+	struct timer vtimer;	  /* armed while running; domain virtual time */
 	s_time_t vtimer_deadline; /* in this vcpu's virtual time, 0 = off */
 	s_time_t virtual_time;	  /* ns run so far, up to run_start */
 	s_time_t run_start;
@@ -79,12 +79,13 @@ enum domain_state {
 
 struct domain {
 	domid_t id;
-	bool is_dom0; /* may use control, platform and physical devices */
+	bool is_dom0;  /* may use control, platform and physical devices */
 	uint32_t refs; /* atomics; the list holds one */
-	enum domain_state state;  /* moves by compare-and-exchange, so that any context may end a domain */
-	uint32_t shutdown_code;	  /* SHUTDOWN_* */
-	char death[128];	  /* first reason given to domain_kill(), for the tools */
-	uint32_t killed;	  /* atomics: death is, or is being, written */
+	enum domain_state
+		state; /* moves by compare-and-exchange, so that any context may end a domain */
+	uint32_t shutdown_code; /* SHUTDOWN_* */
+	char death[128];	/* first reason given to domain_kill(), for the tools */
+	uint32_t killed;	/* atomics: death is, or is being, written */
 	uint8_t uuid[16];
 	char name[DOM_NAME_MAX];
 	struct domain *next; /* sorted by id; domain list lock */
@@ -147,7 +148,7 @@ void domain_put(struct domain *d);
 struct domain *domain_find_self(domid_t id);
 /* Takes the domain-list lock while iterating: domain_first/next take and drop references. */
 struct domain *domain_next(domid_t after); /* first domain with id > after; reference taken */
-#define DOMID_BEFORE_FIRST 0xffff /* domain_next() starts at the lowest id */
+#define DOMID_BEFORE_FIRST 0xffff	   /* domain_next() starts at the lowest id */
 
 /* --- life cycle (domain/domain.c). Control operations call these. */
 struct domain_new {
@@ -166,7 +167,9 @@ struct domain *domain_create(const struct domain_new *n, int *err);
 void domain_kill(struct domain *d, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 /* SHUTDOWN_*; of dom0: ends the machine. Any context. */
 void domain_shutdown(struct domain *d, uint32_t reason);
-void domain_pause(struct domain *d);   /* counts; returns when no vcpu of d runs any more (not for current's own) */
+void domain_pause(
+	struct domain
+		*d); /* counts; returns when no vcpu of d runs any more (not for current's own) */
 void domain_unpause(struct domain *d);
 /* One bounded slice of the teardown; 0 when done, -EAGAIN when not. d->ctl_lock held; not dom0. */
 int domain_destroy_slice(struct domain *d);
@@ -195,7 +198,8 @@ void vcpu_dump(struct vcpu *v);
 
 /* --- what control operations need of sched/ and mm/, beyond their headers */
 struct xeno_ctl_sched;
-int sched_set_affinity(struct vcpu *v, const cpumask_t *mask); /* mask not empty, CPUs that are up */
+int sched_set_affinity(struct vcpu *v,
+		       const cpumask_t *mask); /* mask not empty, CPUs that are up */
 int sched_get_params(struct domain *d, struct xeno_ctl_sched *p); /* p zeroed */
 int sched_set_params(struct domain *d, const struct xeno_ctl_sched *p);
 const char *sched_name(void);

@@ -61,15 +61,16 @@ int xs_put(struct xs_nodes *n, const char *path, size_t len, const char *val, si
 /* Removes the node (not the root) and all below. -ENOENT */
 int xs_remove(struct xs_nodes *n, const char *path, size_t len);
 /* Names of the children, each with its NUL: copies what fits from byte off on; returns the full size. */
-size_t xs_list(const struct xs_nodes *n, const char *path, size_t len, size_t off, char *buf, size_t size);
+size_t xs_list(const struct xs_nodes *n, const char *path, size_t len, size_t off, char *buf,
+	       size_t size);
 
 /* --- connections: one per domain, with its tree. */
 struct xs_watch {
 	struct list link;
-	int32_t dom; /* whose tree; or one of: */
-#define XSW_ALL (-1)	     /* every tree ("/", "/local", "/local/domain") */
-#define XSW_INTRODUCE (-2)   /* "@introduceDomain" */
-#define XSW_RELEASE (-3)     /* "@releaseDomain" */
+	int32_t dom;	   /* whose tree; or one of: */
+#define XSW_ALL (-1)	   /* every tree ("/", "/local", "/local/domain") */
+#define XSW_INTRODUCE (-2) /* "@introduceDomain" */
+#define XSW_RELEASE (-3)   /* "@releaseDomain" */
 	bool relative;
 	bool lost; /* one event with its own path is owed: new, or one could not be queued */
 	uint16_t given_len, path_len, token_len;
@@ -93,7 +94,7 @@ struct xs_change {
 struct xs_txn {
 	struct xs_txn *next;
 	uint32_t id;
-	int32_t dom; /* the tree it covers, that of its first access; -1 none yet */
+	int32_t dom;	 /* the tree it covers, that of its first access; -1 none yet */
 	bool wrote, all; /* all: too many changes to list, every watch of the tree fires */
 	uint32_t nr_changes;
 	struct xs_nodes snap;
@@ -112,8 +113,8 @@ struct xs_conn {
 	struct xs_txn *txns;
 	struct xs_event *events, **events_end;
 	uint32_t nr_events;
-	bool owed; /* some watch may be lost */
-	uint32_t in_have, out_pos, out_len; /* bytes of the messages below */
+	bool owed;				 /* some watch may be lost */
+	uint32_t in_have, out_pos, out_len;	 /* bytes of the messages below */
 	uint8_t in[XS_MSG_MAX + 1] __aligned(8); /* room for a terminator */
 	uint8_t out[XS_MSG_MAX] __aligned(8);
 
