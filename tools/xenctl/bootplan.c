@@ -18,8 +18,8 @@
 #define PTE_DIRTY 0x40ull
 #define PTE_FLAGS (PTE_PRESENT | PTE_ACCESSED | PTE_DIRTY)
 #define VPAGE_MASK ((1ull << 36) - 1)
-#define REGION_ALIGN 1024ull   /* pages: 4 MiB */
-#define REGION_PADDING 128ull  /* pages: 512 KiB */
+#define REGION_ALIGN 1024ull  /* pages: 4 MiB */
+#define REGION_PADDING 128ull /* pages: 512 KiB */
 
 static int __attribute__((format(printf, 2, 3))) fail(char *err, const char *fmt, ...)
 {
@@ -187,8 +187,9 @@ int boot_plan(struct boot_plan *p, const struct kern_image *k, uint64_t nr_pages
 		return fail(err, "it wants the frame list at %#llx, where its memory is",
 			    (unsigned long long)k->init_p2m);
 	if (needed > nr_pages)
-		return fail(err, "too little memory: kernel and ramdisk need %llu MiB to start, "
-				 "the guest has %llu MiB",
+		return fail(err,
+			    "too little memory: kernel and ramdisk need %llu MiB to start, "
+			    "the guest has %llu MiB",
 			    (unsigned long long)(needed * PAGE_BYTES + (1 << 20) - 1) >> 20,
 			    (unsigned long long)(nr_pages * PAGE_BYTES) >> 20);
 	return 0;
@@ -233,8 +234,7 @@ uint64_t boot_plan_tables(const struct boot_plan *p)
 }
 
 /* Which level and prefix the n-th table has. */
-static void name_table(const struct boot_plan *p, uint64_t n, unsigned int *level,
-		       uint64_t *prefix)
+static void name_table(const struct boot_plan *p, uint64_t n, unsigned int *level, uint64_t *prefix)
 {
 	const struct boot_region *r = n < p->tables.count ? &p->low : &p->list;
 	const struct boot_region *other = r == &p->low ? &no_region : &p->low;
@@ -262,7 +262,7 @@ uint64_t boot_plan_table(const struct boot_plan *p, uint64_t n, const uint64_t *
 			entries[i] = page_entry(p, child, p2m);
 		else
 			entries[i] = frame == KERN_NONE ? 0 :
-				     p2m[frame] << 12 | PTE_FLAGS | PTE_WRITE;
+							  p2m[frame] << 12 | PTE_FLAGS | PTE_WRITE;
 	}
 	return find_table(p, level, prefix);
 }

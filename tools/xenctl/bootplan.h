@@ -20,9 +20,9 @@ struct frames {
 
 /* A range of virtual pages mapped to consecutive frames, and where its tables lie. */
 struct boot_region {
-	uint64_t vpage, pages;	/* first virtual page number (48-bit address >> 12) */
-	uint64_t frame;		/* its frame */
-	uint64_t tables[5];	/* by level 1..4: frame of the first table */
+	uint64_t vpage, pages; /* first virtual page number (48-bit address >> 12) */
+	uint64_t frame;	       /* its frame */
+	uint64_t tables[5];    /* by level 1..4: frame of the first table */
 };
 
 struct boot_plan {
@@ -31,7 +31,7 @@ struct boot_plan {
 	uint64_t ramdisk_len;
 	struct frames ramdisk, p2m, p2m_tables, tables;
 	uint64_t start_info, xenstore, console, stack; /* frames */
-	bool ramdisk_mapped, p2m_mapped; /* within the mapped region */
+	bool ramdisk_mapped, p2m_mapped;	       /* within the mapped region */
 	uint64_t p2m_vaddr;
 	struct boot_region low, list; /* list: the p2m list, when it is not within low */
 };

@@ -110,8 +110,8 @@ struct build {
 	struct xeno_ctl_setup setup;
 };
 
-static int __attribute__((format(printf, 3, 4))) step_failed(const struct build *b, int err,
-							     const char *fmt, ...)
+static int __attribute__((format(printf, 3, 4)))
+step_failed(const struct build *b, int err, const char *fmt, ...)
 {
 	char what[128];
 	va_list ap;
@@ -207,10 +207,10 @@ static int get_memory(struct build *b)
 /* 32 bytes per hypercall; RCX and R11 survive. iret finds the frame of struct iret_context. */
 static void fill_hypercall_page(uint8_t page[PAGE_BYTES])
 {
-	static const uint8_t stub[] = { 0x51, 0x41, 0x53, 0xb8, 0, 0, 0, 0, 0x0f, 0x05,
-					0x41, 0x5b, 0x59, 0xc3 };
-	static const uint8_t iret[] = { 0x51, 0x41, 0x53, 0x50, 0xb8, __HYPERVISOR_iret, 0, 0, 0,
-					0x0f, 0x05 };
+	static const uint8_t stub[] = { 0x51, 0x41, 0x53, 0xb8, 0,    0,    0,
+					0,    0x0f, 0x05, 0x41, 0x5b, 0x59, 0xc3 };
+	static const uint8_t iret[] = { 0x51, 0x41, 0x53, 0x50, 0xb8, __HYPERVISOR_iret,
+					0,    0,    0,	  0x0f, 0x05 };
 
 	memset(page, 0xcc, PAGE_BYTES);
 	for (unsigned int nr = 0; nr < PAGE_BYTES / 32; nr++) {
@@ -356,8 +356,7 @@ static int check_free(const struct guest_cfg *g)
 	if (c.u.phys.free_pages >= g->memory * MIB_PAGES)
 		return 0;
 	report("%s: not enough free memory: it needs %llu MiB, %llu MiB are free", g->name,
-	       (unsigned long long)g->memory,
-	       (unsigned long long)c.u.phys.free_pages / MIB_PAGES);
+	       (unsigned long long)g->memory, (unsigned long long)c.u.phys.free_pages / MIB_PAGES);
 	return -1;
 }
 

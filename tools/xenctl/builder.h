@@ -7,7 +7,7 @@
 #include "guestcfg.h"
 
 struct guest_files {
-	uint8_t *file;	   /* the kernel as read, or NULL when only elf is kept */
+	uint8_t *file;	    /* the kernel as read, or NULL when only elf is kept */
 	const uint8_t *elf; /* within file, or the unpacked copy */
 	uint8_t *unpacked;
 	size_t elf_len;

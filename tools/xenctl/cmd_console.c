@@ -27,11 +27,11 @@
 struct console {
 	uint16_t domid;
 	const char *name;
-	uint64_t pos;	    /* of the output shown so far */
-	char in[1024];	    /* typed, not yet accepted by the domain */
+	uint64_t pos;  /* of the output shown so far */
+	char in[1024]; /* typed, not yet accepted by the domain */
 	size_t in_len;
-	bool in_end;	    /* no more input will come */
-	bool leave;	    /* Ctrl-] was typed */
+	bool in_end; /* no more input will come */
+	bool leave;  /* Ctrl-] was typed */
 	bool tty;
 	struct termios saved;
 };
@@ -195,9 +195,9 @@ static int console_loop(struct console *con)
 			return EXIT_SUCCESS;
 		}
 		if (shown < 0)
-			return shown == -EPIPE ? EXIT_SUCCESS :
-						 report_error("read the console of", con->name,
-							      (int)shown);
+			return shown == -EPIPE ?
+				       EXIT_SUCCESS :
+				       report_error("read the console of", con->name, (int)shown);
 		now = now_ms();
 		if (shown > 0 || moved > 0)
 			active = now;

@@ -57,6 +57,7 @@ int cmd_list(int argc, char **argv)
 		printf("\n]\n");
 		return EXIT_SUCCESS;
 	}
+	hyp_data(); /* no heading without a hypervisor */
 	printf("%-20s %5s %7s %5s  %-9s %9s\n", "Name", "ID", "MiB", "VCPUs", "State", "Time(s)");
 	if (argc == 2)
 		list_line(find_domain(argv[1], &info), &info, NULL);

@@ -22,16 +22,16 @@ struct key {
 
 #define TEXT(field)                                                                                \
 	{                                                                                          \
-		#field, KEY_TEXT, offsetof(struct guest_cfg, field), 0,                            \
+#field, KEY_TEXT, offsetof(struct guest_cfg, field), 0,                            \
 			sizeof(((struct guest_cfg *)0)->field)                                     \
 	}
 #define NUMBER(field, lo, hi)                                                                      \
 	{                                                                                          \
-		#field, KEY_NUMBER, offsetof(struct guest_cfg, field), lo, hi                      \
+#field, KEY_NUMBER, offsetof(struct guest_cfg, field), lo, hi                      \
 	}
 #define ACTION(field)                                                                              \
 	{                                                                                          \
-		#field, KEY_ACTION, offsetof(struct guest_cfg, field), 0, 0                        \
+#field, KEY_ACTION, offsetof(struct guest_cfg, field), 0, 0                        \
 	}
 
 static const struct key keys[] = {
@@ -75,8 +75,8 @@ bool guest_name_ok(const char *name)
 	return n > 0 && n < GUEST_NAME_MAX && !digits_only && name[0] != '-';
 }
 
-static int __attribute__((format(printf, 3, 4))) fail(char *err, const struct xlcfg_entry *e,
-						      const char *fmt, ...)
+static int __attribute__((format(printf, 3, 4)))
+fail(char *err, const struct xlcfg_entry *e, const char *fmt, ...)
 {
 	int n = 0;
 	va_list ap;
@@ -167,8 +167,10 @@ static int set_key(struct guest_cfg *g, const struct key *k, const struct xlcfg_
 	default:
 		g->has_uuid = true;
 		return parse_uuid(e->value.str, g->uuid) ?
-			       fail(err, e, "uuid must look like "
-					    "01234567-89ab-cdef-0123-456789abcdef") : 0;
+			       fail(err, e,
+				    "uuid must look like "
+				    "01234567-89ab-cdef-0123-456789abcdef") :
+			       0;
 	}
 }
 
@@ -196,7 +198,8 @@ static int make_cmdline(struct guest_cfg *g, char *err)
 		return fail(err, NULL, "root and extra together are longer than %zu characters",
 			    sizeof(g->cmdline) - 1);
 	memcpy(g->cmdline, line, strlen(line) + 1);
-	g->extra[0] = g->root[0] = 0;
+	memset(g->extra, 0, sizeof(g->extra));
+	memset(g->root, 0, sizeof(g->root));
 	return 0;
 }
 
@@ -212,8 +215,10 @@ int guestcfg_from(struct guest_cfg *g, const struct xlcfg *c, const char *defaul
 	if (!g->name[0])
 		return fail(err, NULL, "name is missing");
 	if (!guest_name_ok(g->name))
-		return fail(err, NULL, "'%s' cannot be a name: letters, digits and _ . + - only, "
-				       "not digits alone", g->name);
+		return fail(err, NULL,
+			    "'%s' cannot be a name: letters, digits and _ . + - only, "
+			    "not digits alone",
+			    g->name);
 	if (!g->kernel[0])
 		return fail(err, NULL, "kernel is missing");
 	if (!g->memory)

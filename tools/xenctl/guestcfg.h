@@ -22,7 +22,7 @@ struct guest_cfg {
 	uint64_t memory, maxmem;      /* MiB; maxmem defaults to memory */
 	uint64_t vcpus;
 	char extra[GUEST_CMDLINE_MAX], root[GUEST_CMDLINE_MAX];
-	char cmdline[GUEST_CMDLINE_MAX]; /* after guestcfg_from(): the whole line */
+	char cmdline[GUEST_CMDLINE_MAX];	   /* after guestcfg_from(): the whole line */
 	uint64_t on_poweroff, on_reboot, on_crash; /* enum guest_action */
 	uint8_t uuid[16];
 	bool has_uuid;

@@ -51,8 +51,8 @@ int hyp_open(void)
 		return -1;
 	}
 	if (!buf) {
-		buf = mmap(NULL, BUF_BYTES, PROT_READ | PROT_WRITE,
-			   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+		buf = mmap(NULL, BUF_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1,
+			   0);
 		if (buf == MAP_FAILED)
 			buf = NULL;
 	}

@@ -29,18 +29,18 @@ int unpack(const uint8_t *b, size_t len, uint64_t size_hint, uint8_t **out, size
 #define KERN_NONE (~0ull) /* a note that is not there */
 
 struct kern_segment {
-	uint64_t vaddr;		      /* where it goes, by its physical address */
+	uint64_t vaddr;			 /* where it goes, by its physical address */
 	uint64_t file_offset, file_size; /* bytes from the image; zeros behind */
 	uint64_t mem_size;
 };
 
 struct kern_image {
-	uint64_t entry;	     /* virtual address */
-	uint64_t virt_base;  /* virtual address of pseudo-physical 0 */
-	uint64_t init_p2m;   /* KERN_NONE: the list goes behind the ramdisk */
+	uint64_t entry;		 /* virtual address */
+	uint64_t virt_base;	 /* virtual address of pseudo-physical 0 */
+	uint64_t init_p2m;	 /* KERN_NONE: the list goes behind the ramdisk */
 	uint64_t hypercall_page; /* KERN_NONE: not wanted */
-	bool mod_start_pfn;  /* the ramdisk may be left unmapped */
-	uint64_t start, end; /* virtual addresses of all segments; end is exclusive */
+	bool mod_start_pfn;	 /* the ramdisk may be left unmapped */
+	uint64_t start, end;	 /* virtual addresses of all segments; end is exclusive */
 	unsigned int nr_segments;
 	struct kern_segment segments[KERN_MAX_SEGMENTS];
 };

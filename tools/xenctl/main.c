@@ -11,7 +11,8 @@ static const struct command {
 } commands[] = {
 	{ "create", "[-cnp] FILE|NAME [KEY=VALUE]...",
 	  "start a domain from a configuration file, or /etc/xeno/NAME.cfg;\n"
-	  "-c attaches its console, -n only checks, -p leaves it paused", cmd_create },
+	  "-c attaches its console, -n only checks, -p leaves it paused",
+	  cmd_create },
 	{ "destroy", "DOMAIN", "end a domain at once", cmd_destroy },
 	{ "shutdown", "[-w] DOMAIN", "ask a domain to power off; -w waits for it", cmd_shutdown },
 	{ "reboot", "[-w] DOMAIN", "ask a domain to reboot; -w waits until it has stopped",
@@ -21,7 +22,8 @@ static const struct command {
 	{ "list", "[--json] [DOMAIN]", "show the domains and why one crashed", cmd_list },
 	{ "console", "[-l] DOMAIN",
 	  "show what a domain printed and prints, and type to it; Ctrl-] leaves;\n"
-	  "-l only shows what was printed", cmd_console },
+	  "-l only shows what was printed",
+	  cmd_console },
 	{ "info", "[--json]", "show the machine: processors, memory, scheduler", cmd_info },
 	{ "dmesg", "", "show the hypervisor's log", cmd_dmesg },
 	{ "help", "[COMMAND]", "show this, or how to use one command", cmd_help },

@@ -51,8 +51,7 @@ static bool wait_for_stop(uint16_t domid, const struct guest_cfg *g, struct xeno
 			report("cannot watch domain %u: %s", domid, strerror(-err));
 			return false;
 		}
-		if (memcmp(info->uuid, g->uuid, sizeof(g->uuid)) ||
-		    info->flags & XENO_DOMF_DYING)
+		if (memcmp(info->uuid, g->uuid, sizeof(g->uuid)) || info->flags & XENO_DOMF_DYING)
 			return false;
 		if (info->flags & XENO_DOMF_SHUTDOWN)
 			return true;

@@ -19,8 +19,10 @@ typedef long unpack_fn(const uint8_t *b, size_t len, uint8_t *out, size_t room);
 
 static long unpack_gzip(const uint8_t *b, size_t len, uint8_t *out, size_t room)
 {
-	z_stream z = { .next_in = (uint8_t *)(uintptr_t)b, .avail_in = (unsigned int)len,
-		       .next_out = out, .avail_out = (unsigned int)room };
+	z_stream z = { .next_in = (uint8_t *)(uintptr_t)b,
+		       .avail_in = (unsigned int)len,
+		       .next_out = out,
+		       .avail_out = (unsigned int)room };
 	int ret;
 
 	if (inflateInit2(&z, 15 + 16) != Z_OK) /* gzip header */
@@ -133,8 +135,9 @@ int unpack(const uint8_t *b, size_t len, uint64_t size_hint, uint8_t **out, size
 	long n;
 
 	if (!f || !f->fn) {
-		snprintf(err, KERN_ERR, f ? "packed with %s; gzip, xz, zstd and lz4 are supported" :
-					    "its kernel is packed in an unknown way%s",
+		snprintf(err, KERN_ERR,
+			 f ? "packed with %s; gzip, xz, zstd and lz4 are supported" :
+			     "its kernel is packed in an unknown way%s",
 			 f ? f->name : "");
 		return -1;
 	}

@@ -111,7 +111,8 @@ const char *state_name(const struct xeno_ctl_info *info)
 	if (info->flags & XENO_DOMF_CRASHED)
 		return "crashed";
 	if (info->flags & XENO_DOMF_SHUTDOWN)
-		return info->shutdown_code <= SHUTDOWN_MAX ? codes[info->shutdown_code] : "shutdown";
+		return info->shutdown_code <= SHUTDOWN_MAX ? codes[info->shutdown_code] :
+							     "shutdown";
 	if (info->flags & XENO_DOMF_BUILDING)
 		return "building";
 	if (info->flags & XENO_DOMF_PAUSED)

@@ -16,7 +16,7 @@ enum xlcfg_type { XLCFG_STRING, XLCFG_NUMBER, XLCFG_LIST };
 
 struct xlcfg_value {
 	enum xlcfg_type type;
-	char *str;		  /* STRING, and the text of a NUMBER */
+	char *str; /* STRING, and the text of a NUMBER */
 	uint64_t num;
 	struct xlcfg_value *items; /* LIST: strings and numbers */
 	size_t nr_items;

@@ -134,10 +134,10 @@ struct vcpu_guest_context {
 	uint64_t flags; /* VGCF_* */
 	struct cpu_user_regs user_regs;
 	struct trap_info trap_ctxt[256];
-	uint64_t ldt_base, ldt_ents; /* guest address, number of descriptors */
+	uint64_t ldt_base, ldt_ents;	   /* guest address, number of descriptors */
 	uint64_t gdt_frames[16], gdt_ents; /* machine frames */
 	uint64_t kernel_ss, kernel_sp;
-	uint64_t ctrlreg[8];  /* [1]: user root, [3]: kernel root, both as xen_pfn_to_cr3(mfn) */
+	uint64_t ctrlreg[8]; /* [1]: user root, [3]: kernel root, both as xen_pfn_to_cr3(mfn) */
 	uint64_t debugreg[8];
 	uint64_t event_callback_eip, failsafe_callback_eip, syscall_callback_eip;
 	uint64_t vm_assist; /* bit n: VMASST_TYPE n */
@@ -151,9 +151,9 @@ _Static_assert(__builtin_offsetof(struct vcpu_guest_context, ctrlreg) == 4984, "
 
 /* In shared_info, written by the guest; the hypervisor only reads nmi_reason's bits it set. */
 struct arch_shared_info {
-	uint64_t max_pfn;		     /* entries in the p2m list */
-	uint64_t pfn_to_mfn_frame_list_list; /* 3-level p2m tree; 0 not set, ~0 unused */
-	uint64_t nmi_reason;		     /* XEN_NMIREASON_* */
+	uint64_t max_pfn;			     /* entries in the p2m list */
+	uint64_t pfn_to_mfn_frame_list_list;	     /* 3-level p2m tree; 0 not set, ~0 unused */
+	uint64_t nmi_reason;			     /* XEN_NMIREASON_* */
 	uint64_t p2m_cr3, p2m_vaddr, p2m_generation; /* linear p2m list, valid when p2m_cr3 != 0 */
 };
 

@@ -10,7 +10,7 @@
 #define CALLBACKTYPE_syscall 2
 #define CALLBACKTYPE_sysenter_deprecated 3
 #define CALLBACKTYPE_nmi 4
-#define CALLBACKTYPE_sysenter 5 /* 32-bit SYSENTER */
+#define CALLBACKTYPE_sysenter 5	 /* 32-bit SYSENTER */
 #define CALLBACKTYPE_syscall32 7 /* 32-bit SYSCALL */
 
 #define CALLBACKF_mask_events (1 << 0) /* enter with upcalls masked */

@@ -27,38 +27,38 @@
 
 #define XENO_CONTROL_VERSION 1
 
-#define XENO_NAME_MAX 64     /* bytes with the terminating NUL */
+#define XENO_NAME_MAX 64 /* bytes with the terminating NUL */
 #define XENO_DEATH_MAX 128
 #define XENO_XS_PATH_MAX 256
 #define XENO_CONFIG_MAX 16384
-#define XENO_BUF_SLICE 4096  /* most bytes a buffer operation moves per call */
+#define XENO_BUF_SLICE 4096 /* most bytes a buffer operation moves per call */
 
 /* Operations. T: c->domid names the target. */
 enum xeno_control_op {
-	XENO_CTL_DOMAIN_CREATE,	  /* u.create */
-	XENO_CTL_DOMAIN_DESTROY,  /* T */
-	XENO_CTL_DOMAIN_PAUSE,	  /* T */
-	XENO_CTL_DOMAIN_UNPAUSE,  /* T */
-	XENO_CTL_DOMAIN_INFO,	  /* T, or the next above: u.info */
-	XENO_CTL_DOMAIN_SETUP,	  /* T: u.setup */
-	XENO_CTL_MEM_POPULATE,	  /* T: u.populate */
+	XENO_CTL_DOMAIN_CREATE,	   /* u.create */
+	XENO_CTL_DOMAIN_DESTROY,   /* T */
+	XENO_CTL_DOMAIN_PAUSE,	   /* T */
+	XENO_CTL_DOMAIN_UNPAUSE,   /* T */
+	XENO_CTL_DOMAIN_INFO,	   /* T, or the next above: u.info */
+	XENO_CTL_DOMAIN_SETUP,	   /* T: u.setup */
+	XENO_CTL_MEM_POPULATE,	   /* T: u.populate */
 	XENO_CTL_VCPU_SET_CONTEXT, /* T: u.vcpu_context */
 	XENO_CTL_VCPU_GET_CONTEXT, /* T: u.vcpu_context */
-	XENO_CTL_VCPU_INFO,	  /* T: u.vcpu_info */
-	XENO_CTL_VCPU_AFFINITY,	  /* T: u.affinity */
-	XENO_CTL_CONSOLE_READ,	  /* T: u.stream */
-	XENO_CTL_CONSOLE_WRITE,	  /* T: u.stream */
-	XENO_CTL_LOG_READ,	  /* u.stream */
-	XENO_CTL_XS_READ,	  /* T: u.xs */
-	XENO_CTL_XS_WRITE,	  /* T: u.xs */
-	XENO_CTL_XS_RM,		  /* T: u.xs */
-	XENO_CTL_XS_LIST,	  /* T: u.xs */
-	XENO_CTL_CONFIG_SET,	  /* T: u.stream */
-	XENO_CTL_CONFIG_GET,	  /* T: u.stream */
-	XENO_CTL_PHYS_INFO,	  /* u.phys */
-	XENO_CTL_SCHED_GET,	  /* T: u.sched */
-	XENO_CTL_SCHED_SET,	  /* T: u.sched */
-	XENO_CTL_DEBUG_KEY,	  /* u.key */
+	XENO_CTL_VCPU_INFO,	   /* T: u.vcpu_info */
+	XENO_CTL_VCPU_AFFINITY,	   /* T: u.affinity */
+	XENO_CTL_CONSOLE_READ,	   /* T: u.stream */
+	XENO_CTL_CONSOLE_WRITE,	   /* T: u.stream */
+	XENO_CTL_LOG_READ,	   /* u.stream */
+	XENO_CTL_XS_READ,	   /* T: u.xs */
+	XENO_CTL_XS_WRITE,	   /* T: u.xs */
+	XENO_CTL_XS_RM,		   /* T: u.xs */
+	XENO_CTL_XS_LIST,	   /* T: u.xs */
+	XENO_CTL_CONFIG_SET,	   /* T: u.stream */
+	XENO_CTL_CONFIG_GET,	   /* T: u.stream */
+	XENO_CTL_PHYS_INFO,	   /* u.phys */
+	XENO_CTL_SCHED_GET,	   /* T: u.sched */
+	XENO_CTL_SCHED_SET,	   /* T: u.sched */
+	XENO_CTL_DEBUG_KEY,	   /* u.key */
 	XENO_CTL_NR_OPS,
 };
 
@@ -71,10 +71,10 @@ enum xeno_control_op {
  */
 #define XENO_CREATE_SPLIT 0x1 /* user mode gets its own root (DESIGN section 4) */
 struct xeno_ctl_create {
-	uint32_t flags;	    /* IN: XENO_CREATE_* */
-	uint32_t max_vcpus; /* IN: all are created, and all but set ones stay down */
-	uint64_t max_pages; /* IN: limit of its memory, in 4 KiB frames */
-	uint8_t uuid[16];   /* IN */
+	uint32_t flags;		  /* IN: XENO_CREATE_* */
+	uint32_t max_vcpus;	  /* IN: all are created, and all but set ones stay down */
+	uint64_t max_pages;	  /* IN: limit of its memory, in 4 KiB frames */
+	uint8_t uuid[16];	  /* IN */
 	char name[XENO_NAME_MAX]; /* IN */
 };
 
@@ -96,12 +96,12 @@ struct xeno_ctl_create {
 #define XENO_DOMF_CRASHED 0x40	/* with SHUTDOWN: death says why */
 #define XENO_DOMF_DOM0 0x80
 #define XENO_DOMF_SPLIT 0x100
-struct xeno_ctl_info { /* all OUT */
+struct xeno_ctl_info {		/* all OUT */
 	uint32_t flags;		/* XENO_DOMF_* */
 	uint32_t shutdown_code; /* SHUTDOWN_* */
 	uint32_t max_vcpus, online_vcpus;
 	uint64_t tot_pages, max_pages;
-	uint64_t cpu_time_ns;	/* of all VCPUs */
+	uint64_t cpu_time_ns; /* of all VCPUs */
 	uint8_t uuid[16];
 	char name[XENO_NAME_MAX];
 	char death[XENO_DEATH_MAX]; /* first reason given, empty = none */
@@ -110,7 +110,8 @@ struct xeno_ctl_info { /* all OUT */
 /*
  * DOMAIN_SETUP: the pages the hypervisor made for the domain. The builder gives
  * the console and xenstore frames a place in the p2m list and their M2P entries;
- * they are not counted in tot_pages and the domain may map them writable.
+ * they are not counted in tot_pages and the domain may map them writable. In
+ * shared_info, upcalls of every VCPU are masked.
  */
 struct xeno_ctl_setup { /* all OUT */
 	uint64_t shared_info_mfn;
@@ -186,20 +187,20 @@ struct xeno_ctl_stream {
  * XENO_BUF_SLICE, -ENOSPC the domain's quota, -ENOMEM.
  */
 struct xeno_ctl_xs {
-	uint64_t addr; /* IN: READ, LIST: buffer; WRITE: value */
-	uint64_t len;  /* IN */
-	uint64_t done; /* OUT */
+	uint64_t addr;		     /* IN: READ, LIST: buffer; WRITE: value */
+	uint64_t len;		     /* IN */
+	uint64_t done;		     /* OUT */
 	char path[XENO_XS_PATH_MAX]; /* IN */
 };
 
-struct xeno_ctl_phys { /* all OUT */
+struct xeno_ctl_phys {			  /* all OUT */
 	uint64_t total_pages, free_pages; /* 4 KiB frames; free: given to nobody */
 	uint64_t uptime_ns;
 	uint64_t tsc_khz;
 	uint32_t nr_cpus, nr_domains; /* domain 0 counts */
-	char version[64];	/* of the hypervisor, with its build date */
+	char version[64];	      /* of the hypervisor, with its build date */
 	char scheduler[16];
-	char cmdline[256];	/* cut when longer; whole: XENVER_commandline */
+	char cmdline[256]; /* cut when longer; whole: XENVER_commandline */
 };
 
 /*
@@ -207,11 +208,11 @@ struct xeno_ctl_phys { /* all OUT */
  * SET: -EINVAL a value the scheduler cannot use; parameters of other schedulers must be 0.
  */
 struct xeno_ctl_sched {
-	char name[16];		/* GET: OUT; SET: IN, -ENOENT when it is not the one in use */
-	uint32_t weight;	/* bvt, rr: share, 1..65535, default 256 */
-	uint32_t extra;		/* atropos: 1 = may use idle time */
-	uint64_t warp_ns, warp_limit_ns, unwarp_ns;	/* bvt */
-	uint64_t period_ns, slice_ns, latency_ns;	/* atropos */
+	char name[16];	 /* GET: OUT; SET: IN, -ENOENT when it is not the one in use */
+	uint32_t weight; /* bvt, rr: share, 1..65535, default 256 */
+	uint32_t extra;	 /* atropos: 1 = may use idle time */
+	uint64_t warp_ns, warp_limit_ns, unwarp_ns; /* bvt */
+	uint64_t period_ns, slice_ns, latency_ns;   /* atropos */
 };
 
 /* DEBUG_KEY: as if key were typed at the machine console in hypervisor mode. -EINVAL: no such key. */

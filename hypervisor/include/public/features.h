@@ -3,7 +3,7 @@
 #ifndef XENO_PUBLIC_FEATURES_H
 #define XENO_PUBLIC_FEATURES_H
 
-#define XENFEAT_writable_page_tables 0	 /* guest-writable tables: not offered */
+#define XENFEAT_writable_page_tables 0 /* guest-writable tables: not offered */
 #define XENFEAT_writable_descriptor_tables 1
 #define XENFEAT_auto_translated_physmap 2
 #define XENFEAT_supervisor_mode_kernel 3

@@ -81,13 +81,13 @@ struct grant_entry_v1 {
 _Static_assert(sizeof(struct grant_entry_v1) == 8, "grant_entry_v1");
 
 struct gnttab_map_grant_ref {
-	uint64_t host_addr; /* IN: virtual address, or of the entry with contains_pte */
-	uint32_t flags;	    /* IN: GNTMAP_* */
-	grant_ref_t ref;    /* IN */
-	domid_t dom;	    /* IN: the granter */
-	int16_t status;	    /* OUT: GNTST_* */
-	grant_handle_t handle;	/* OUT */
-	uint64_t dev_bus_addr;	/* OUT: machine address */
+	uint64_t host_addr;    /* IN: virtual address, or of the entry with contains_pte */
+	uint32_t flags;	       /* IN: GNTMAP_* */
+	grant_ref_t ref;       /* IN */
+	domid_t dom;	       /* IN: the granter */
+	int16_t status;	       /* OUT: GNTST_* */
+	grant_handle_t handle; /* OUT */
+	uint64_t dev_bus_addr; /* OUT: machine address */
 };
 _Static_assert(sizeof(struct gnttab_map_grant_ref) == 32, "gnttab_map_grant_ref");
 
@@ -101,7 +101,7 @@ struct gnttab_unmap_grant_ref {
 _Static_assert(sizeof(struct gnttab_unmap_grant_ref) == 24, "gnttab_unmap_grant_ref");
 
 struct gnttab_setup_table {
-	domid_t dom;	    /* IN: DOMID_SELF, or any for domain 0 */
+	domid_t dom; /* IN: DOMID_SELF, or any for domain 0 */
 	uint16_t pad0;
 	uint32_t nr_frames; /* IN: frames of the table wanted; it grows */
 	int16_t status;	    /* OUT */
@@ -142,7 +142,7 @@ struct gnttab_copy {
 _Static_assert(sizeof(struct gnttab_copy) == 40, "gnttab_copy");
 
 struct gnttab_query_size {
-	domid_t dom;		/* IN */
+	domid_t dom; /* IN */
 	uint16_t pad0;
 	uint32_t nr_frames;	/* OUT */
 	uint32_t max_nr_frames; /* OUT */

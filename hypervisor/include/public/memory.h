@@ -10,16 +10,16 @@
 
 #define XENMEM_increase_reservation 0 /* struct xen_memory_reservation; returns extents done */
 #define XENMEM_decrease_reservation 1
-#define XENMEM_maximum_ram_page 2     /* no argument; returns the highest frame number */
-#define XENMEM_current_reservation 3  /* struct xen_memory_domain; returns frames */
+#define XENMEM_maximum_ram_page 2    /* no argument; returns the highest frame number */
+#define XENMEM_current_reservation 3 /* struct xen_memory_domain; returns frames */
 #define XENMEM_maximum_reservation 4
-#define XENMEM_machphys_mfn_list 5    /* struct xen_machphys_mfn_list */
-#define XENMEM_populate_physmap 6     /* struct xen_memory_reservation; returns extents done */
-#define XENMEM_add_to_physmap 7	      /* struct xen_add_to_physmap */
-#define XENMEM_memory_map 9	      /* struct xen_memory_map: the domain's own */
-#define XENMEM_machine_memory_map 10  /* struct xen_memory_map; domain 0 */
-#define XENMEM_exchange 11	      /* struct xen_memory_exchange */
-#define XENMEM_machphys_mapping 12    /* struct xen_machphys_mapping */
+#define XENMEM_machphys_mfn_list 5   /* struct xen_machphys_mfn_list */
+#define XENMEM_populate_physmap 6    /* struct xen_memory_reservation; returns extents done */
+#define XENMEM_add_to_physmap 7	     /* struct xen_add_to_physmap */
+#define XENMEM_memory_map 9	     /* struct xen_memory_map: the domain's own */
+#define XENMEM_machine_memory_map 10 /* struct xen_memory_map; domain 0 */
+#define XENMEM_exchange 11	     /* struct xen_memory_exchange */
+#define XENMEM_machphys_mapping 12   /* struct xen_machphys_mapping */
 #define XENMEM_set_memory_map 13
 #define XENMEM_maximum_gpfn 14	      /* struct xen_memory_domain */
 #define XENMEM_remove_from_physmap 15 /* struct xen_remove_from_physmap */
@@ -28,7 +28,7 @@
 #define XENMEM_acquire_resource 28 /* struct xen_mem_acquire_resource */
 
 #define XENMEMF_address_bits(x) (x)
-#define XENMEMF_get_address_bits(x) ((x) & 0xff)
+#define XENMEMF_get_address_bits(x) ((x)&0xff)
 #define XENMEMF_node(x) (((x) + 1) << 8)
 #define XENMEMF_populate_on_demand (1 << 16)
 #define XENMEMF_exact_node_request (1 << 17)
@@ -90,7 +90,7 @@ struct xen_machphys_mapping {
 
 struct xen_add_to_physmap {
 	domid_t domid;
-	uint16_t size; /* gmfn_range */
+	uint16_t size;	/* gmfn_range */
 	uint32_t space; /* XENMAPSPACE_* */
 	uint64_t idx;
 	uint64_t gpfn;

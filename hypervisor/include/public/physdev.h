@@ -15,19 +15,19 @@
 #define PHYSDEVOP_apic_write 9
 #define PHYSDEVOP_alloc_irq_vector 10 /* struct physdev_irq */
 #define PHYSDEVOP_free_irq_vector 11
-#define PHYSDEVOP_eoi 12	/* struct physdev_eoi */
-#define PHYSDEVOP_map_pirq 13	/* struct physdev_map_pirq */
-#define PHYSDEVOP_unmap_pirq 14 /* struct physdev_unmap_pirq */
+#define PHYSDEVOP_eoi 12	    /* struct physdev_eoi */
+#define PHYSDEVOP_map_pirq 13	    /* struct physdev_map_pirq */
+#define PHYSDEVOP_unmap_pirq 14	    /* struct physdev_unmap_pirq */
 #define PHYSDEVOP_manage_pci_add 15 /* struct physdev_manage_pci */
 #define PHYSDEVOP_manage_pci_remove 16
-#define PHYSDEVOP_pirq_eoi_gmfn_v1 17 /* struct physdev_pirq_eoi_gmfn */
-#define PHYSDEVOP_restore_msi 19      /* struct physdev_manage_pci */
+#define PHYSDEVOP_pirq_eoi_gmfn_v1 17	/* struct physdev_pirq_eoi_gmfn */
+#define PHYSDEVOP_restore_msi 19	/* struct physdev_manage_pci */
 #define PHYSDEVOP_manage_pci_add_ext 20 /* struct physdev_manage_pci_ext */
-#define PHYSDEVOP_setup_gsi 21	     /* struct physdev_setup_gsi */
-#define PHYSDEVOP_get_free_pirq 23   /* struct physdev_get_free_pirq */
+#define PHYSDEVOP_setup_gsi 21		/* struct physdev_setup_gsi */
+#define PHYSDEVOP_get_free_pirq 23	/* struct physdev_get_free_pirq */
 #define PHYSDEVOP_pci_mmcfg_reserved 24 /* struct physdev_pci_mmcfg_reserved */
-#define PHYSDEVOP_pci_device_add 25  /* struct physdev_pci_device_add */
-#define PHYSDEVOP_pci_device_remove 26 /* struct physdev_pci_device */
+#define PHYSDEVOP_pci_device_add 25	/* struct physdev_pci_device_add */
+#define PHYSDEVOP_pci_device_remove 26	/* struct physdev_pci_device */
 #define PHYSDEVOP_restore_msi_ext 27
 #define PHYSDEVOP_pirq_eoi_gmfn_v2 28
 #define PHYSDEVOP_dbgp_op 29 /* struct physdev_dbgp_op */
@@ -75,7 +75,7 @@ struct physdev_set_iopl {
 
 /* Ports the calling VCPU's user mode may use: a clear bit allows, as in the TSS. */
 struct physdev_set_iobitmap {
-	uint64_t bitmap; /* guest address; 0 = none */
+	uint64_t bitmap;   /* guest address; 0 = none */
 	uint32_t nr_ports; /* at most 65536 */
 	uint32_t pad;
 };

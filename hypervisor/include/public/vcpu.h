@@ -8,19 +8,19 @@
 
 #include "xen.h"
 
-#define VCPUOP_initialise 0	  /* struct vcpu_guest_context */
-#define VCPUOP_up 1		  /* no argument */
-#define VCPUOP_down 2		  /* no argument */
-#define VCPUOP_is_up 3		  /* no argument; returns 0 or 1 */
-#define VCPUOP_get_runstate_info 4 /* struct vcpu_runstate_info, OUT */
+#define VCPUOP_initialise 0		       /* struct vcpu_guest_context */
+#define VCPUOP_up 1			       /* no argument */
+#define VCPUOP_down 2			       /* no argument */
+#define VCPUOP_is_up 3			       /* no argument; returns 0 or 1 */
+#define VCPUOP_get_runstate_info 4	       /* struct vcpu_runstate_info, OUT */
 #define VCPUOP_register_runstate_memory_area 5 /* struct vcpu_register_runstate_memory_area */
-#define VCPUOP_set_periodic_timer 6   /* struct vcpu_set_periodic_timer */
-#define VCPUOP_stop_periodic_timer 7  /* no argument */
-#define VCPUOP_set_singleshot_timer 8 /* struct vcpu_set_singleshot_timer */
-#define VCPUOP_stop_singleshot_timer 9 /* no argument */
-#define VCPUOP_register_vcpu_info 10  /* struct vcpu_register_vcpu_info; once per VCPU */
-#define VCPUOP_send_nmi 11	      /* no argument */
-#define VCPUOP_get_physid 12	      /* struct vcpu_get_physid; pinned VCPUs of domain 0 */
+#define VCPUOP_set_periodic_timer 6	       /* struct vcpu_set_periodic_timer */
+#define VCPUOP_stop_periodic_timer 7	       /* no argument */
+#define VCPUOP_set_singleshot_timer 8	       /* struct vcpu_set_singleshot_timer */
+#define VCPUOP_stop_singleshot_timer 9	       /* no argument */
+#define VCPUOP_register_vcpu_info 10	       /* struct vcpu_register_vcpu_info; once per VCPU */
+#define VCPUOP_send_nmi 11		       /* no argument */
+#define VCPUOP_get_physid 12 /* struct vcpu_get_physid; pinned VCPUs of domain 0 */
 #define VCPUOP_register_vcpu_time_memory_area 13 /* struct vcpu_register_time_memory_area */
 
 #define RUNSTATE_running 0

@@ -100,10 +100,10 @@ typedef uint8_t xen_domain_handle_t[16];
 #define VMASST_TYPE_m2p_strict 32
 
 /* Virtual interrupts: V per VCPU, bound once each; G global, first bound to VCPU 0. */
-#define VIRQ_TIMER 0	  /* V: set_timer_op, VCPUOP_set_*_timer */
-#define VIRQ_DEBUG 1	  /* V: please dump your state (hypervisor key) */
-#define VIRQ_CONSOLE 2	  /* G: domain 0: input for CONSOLEIO_read */
-#define VIRQ_DOM_EXC 3	  /* G: domain 0: a domain was shut down, crashed or ended */
+#define VIRQ_TIMER 0   /* V: set_timer_op, VCPUOP_set_*_timer */
+#define VIRQ_DEBUG 1   /* V: please dump your state (hypervisor key) */
+#define VIRQ_CONSOLE 2 /* G: domain 0: input for CONSOLEIO_read */
+#define VIRQ_DOM_EXC 3 /* G: domain 0: a domain was shut down, crashed or ended */
 #define VIRQ_TBUF 4
 #define VIRQ_DEBUGGER 6
 #define VIRQ_XENOPROF 7
@@ -143,28 +143,28 @@ typedef uint8_t xen_domain_handle_t[16];
 #define MMUEXT_PIN_L2_TABLE 1
 #define MMUEXT_PIN_L3_TABLE 2
 #define MMUEXT_PIN_L4_TABLE 3
-#define MMUEXT_UNPIN_TABLE 4	  /* mfn */
-#define MMUEXT_NEW_BASEPTR 5	  /* mfn: kernel root */
+#define MMUEXT_UNPIN_TABLE 4 /* mfn */
+#define MMUEXT_NEW_BASEPTR 5 /* mfn: kernel root */
 #define MMUEXT_TLB_FLUSH_LOCAL 6
-#define MMUEXT_INVLPG_LOCAL 7	  /* linear_addr */
-#define MMUEXT_TLB_FLUSH_MULTI 8  /* vcpumask */
-#define MMUEXT_INVLPG_MULTI 9	  /* linear_addr, vcpumask */
+#define MMUEXT_INVLPG_LOCAL 7	 /* linear_addr */
+#define MMUEXT_TLB_FLUSH_MULTI 8 /* vcpumask */
+#define MMUEXT_INVLPG_MULTI 9	 /* linear_addr, vcpumask */
 #define MMUEXT_TLB_FLUSH_ALL 10
-#define MMUEXT_INVLPG_ALL 11	  /* linear_addr */
+#define MMUEXT_INVLPG_ALL 11 /* linear_addr */
 #define MMUEXT_FLUSH_CACHE 12
-#define MMUEXT_SET_LDT 13	  /* linear_addr, nr_ents */
+#define MMUEXT_SET_LDT 13	   /* linear_addr, nr_ents */
 #define MMUEXT_NEW_USER_BASEPTR 15 /* mfn: user root; 0 = none */
-#define MMUEXT_CLEAR_PAGE 16	  /* mfn */
-#define MMUEXT_COPY_PAGE 17	  /* mfn, src_mfn */
+#define MMUEXT_CLEAR_PAGE 16	   /* mfn */
+#define MMUEXT_COPY_PAGE 17	   /* mfn, src_mfn */
 #define MMUEXT_FLUSH_CACHE_GLOBAL 18
 #define MMUEXT_MARK_SUPER 19
 #define MMUEXT_UNMARK_SUPER 20
 
 /* Reserved domain numbers. */
 #define DOMID_FIRST_RESERVED 0x7ff0
-#define DOMID_SELF 0x7ff0    /* the caller */
-#define DOMID_IO 0x7ff1	     /* owner of machine addresses that are not RAM */
-#define DOMID_XEN 0x7ff2     /* owner of pages the hypervisor shares */
+#define DOMID_SELF 0x7ff0 /* the caller */
+#define DOMID_IO 0x7ff1	  /* owner of machine addresses that are not RAM */
+#define DOMID_XEN 0x7ff2  /* owner of pages the hypervisor shares */
 #define DOMID_COW 0x7ff3
 #define DOMID_INVALID 0x7ff4
 #define DOMID_IDLE 0x7fff
@@ -264,7 +264,7 @@ _Static_assert(sizeof(struct shared_info) <= 4096, "shared_info");
  * is the start of the pseudo-physical memory, in order.
  */
 struct start_info {
-	char magic[32];	      /* "xen-3.0-x86_64" */
+	char magic[32]; /* "xen-3.0-x86_64" */
 	uint64_t nr_pages;
 	uint64_t shared_info; /* machine address */
 	uint32_t flags;	      /* SIF_* */
@@ -279,11 +279,11 @@ struct start_info {
 			uint32_t info_off, info_size; /* dom0_vga_console_info in this page */
 		} dom0;
 	} console;
-	uint64_t pt_base;      /* virtual address of the L4 table */
+	uint64_t pt_base; /* virtual address of the L4 table */
 	uint64_t nr_pt_frames;
-	uint64_t mfn_list;     /* virtual address of the p2m list: nr_pages machine frames */
-	uint64_t mod_start;    /* ramdisk: virtual address, or frame with SIF_MOD_START_PFN; 0 none */
-	uint64_t mod_len;      /* bytes */
+	uint64_t mfn_list;  /* virtual address of the p2m list: nr_pages machine frames */
+	uint64_t mod_start; /* ramdisk: virtual address, or frame with SIF_MOD_START_PFN; 0 none */
+	uint64_t mod_len;   /* bytes */
 	int8_t cmd_line[MAX_GUEST_CMDLINE];
 	uint64_t first_p2m_pfn, nr_p2m_frames; /* the list's own frames, with INIT_P2M */
 };
