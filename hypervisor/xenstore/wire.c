@@ -8,8 +8,11 @@
  * question whether another domain exists. Access is this rule and not stored
  * permissions: GET_PERMS reports the owner, SET_PERMS accepts only that.
  *
+ * There is nothing above the trees: /, /local and /local/domain answer ENOENT.
+ *
  * Transactions are snapshots of one tree, that of their first access (EINVAL for
- * another one); a commit fails with EAGAIN when the tree has changed since.
+ * another one); a commit fails with EAGAIN when the tree has changed since, and
+ * fires watches once, for the deepest node above all that it changed.
  *
  * Events that do not fit a connection's queue are merged: their watch fires once,
  * with its own path, when there is room. A reader has to look anyway.
@@ -29,7 +32,7 @@ static const char base[] = "/local/domain/";
 #define BASE_LEN (sizeof(base) - 1)
 
 struct xs_loc {
-	int32_t dom; /* XSW_ALL: one of the directories above the trees */
+	int32_t dom;
 	const char *path;
 	size_t len;
 };
@@ -174,7 +177,7 @@ static void fire(struct xs_store *s, struct xs_conn *owner, const char *path, si
 		list_for_each(p, &c->watches) {
 			struct xs_watch *w = list_entry(p, struct xs_watch, link);
 
-			if (w->dom != owner->id && w->dom != XSW_ALL)
+			if (w->dom != owner->id)
 				continue;
 			if (xs_path_below(path, len, w->path, w->path_len))
 				event_queue(c, w, owner->id, path, len);
@@ -182,26 +185,6 @@ static void fire(struct xs_store *s, struct xs_conn *owner, const char *path, si
 				watch_owe(c, w);
 		}
 	}
-}
-
-static void fire_special(struct xs_store *s, int32_t which)
-{
-	for (struct xs_conn *c = s->conns; c; c = c->next) {
-		struct list *p;
-
-		list_for_each(p, &c->watches) {
-			struct xs_watch *w = list_entry(p, struct xs_watch, link);
-
-			if (w->dom == which)
-				watch_owe(c, w);
-		}
-	}
-}
-
-/* Everything of the tree may have changed. */
-static void fire_all(struct xs_store *s, struct xs_conn *owner)
-{
-	fire(s, owner, "", 0, true);
 }
 
 bool xs_next_event(struct xs_conn *c)
@@ -258,10 +241,6 @@ static int path_parse(const struct xs_conn *c, const char *p, size_t len, struct
 		return -EINVAL;
 	if (p[0] != '/')
 		return xs_path_ok(p, len) ? 0 : -EINVAL;
-	if (len == 1 || path_is(p, len, "/local") || path_is(p, len, "/local/domain")) {
-		*l = (struct xs_loc){ .dom = XSW_ALL, .path = "", .len = 0 };
-		return c->privileged ? 0 : -EACCES;
-	}
 	if (!xs_path_ok(p + 1, len - 1))
 		return -EINVAL;
 	if (len <= BASE_LEN || memcmp(p, base, BASE_LEN))
@@ -283,16 +262,11 @@ static int path_parse(const struct xs_conn *c, const char *p, size_t len, struct
 static void txn_free(struct xs_conn *c, struct xs_txn *t)
 {
 	struct xs_txn **p = &c->txns;
-	struct xs_change *ch;
 
 	while (*p != t)
 		p = &(*p)->next;
 	*p = t->next;
 	c->nr_txns--;
-	while ((ch = t->changes)) {
-		t->changes = ch->next;
-		hyp_free(ch);
-	}
 	xs_nodes_free(&t->snap);
 	hyp_free(t);
 }
@@ -328,21 +302,28 @@ static int txn_enter(struct xs_req *r)
 	return t->dom == r->owner->id ? 0 : -EINVAL;
 }
 
+/* Keeps the longest path that all changes are at or below. The root is as good as any other. */
 static void txn_note(struct xs_txn *t, const char *path, size_t len, bool removed)
 {
-	struct xs_change *ch = NULL;
+	size_t n = 0;
 
-	t->wrote = true;
-	if (t->nr_changes < XS_TXN_CHANGES)
-		ch = hyp_alloc(sizeof(*ch) + len);
-	if (!ch) {
-		t->all = true;
+	if (!t->wrote && len <= sizeof(t->changed)) {
+		t->wrote = true;
+		t->removed = removed;
+		t->changed_len = (uint16_t)len;
+		memcpy(t->changed, path, len);
 		return;
 	}
-	*ch = (struct xs_change){ .next = t->changes, .removed = removed, .len = (uint16_t)len };
-	memcpy(ch->path, path, len);
-	t->changes = ch;
-	t->nr_changes++;
+	t->wrote = true;
+	if (t->changed_len == len && !memcmp(t->changed, path, len))
+		return;
+	while (n < t->changed_len && n < len && t->changed[n] == path[n])
+		n++;
+	while (n && !(xs_path_below(path, len, path, n) &&
+		      xs_path_below(t->changed, t->changed_len, path, n)))
+		n--;
+	t->changed_len = (uint16_t)n;
+	t->removed = true; /* watches below may be concerned */
 }
 
 static void changed(struct xs_req *r, bool removed)
@@ -367,11 +348,7 @@ static int txn_commit(struct xs_store *s, struct xs_txn *t)
 	owner->nodes = t->snap;
 	t->snap = (struct xs_nodes){ 0 };
 	owner->nodes.gen = ++s->gen;
-	if (t->all)
-		fire_all(s, owner);
-	else
-		for (struct xs_change *ch = t->changes; ch; ch = ch->next)
-			fire(s, owner, ch->path, ch->len, ch->removed);
+	fire(s, owner, t->changed, t->changed_len, t->removed);
 	return 0;
 }
 
@@ -416,26 +393,10 @@ static int do_txn_end(struct xs_req *r)
 
 /* --- reading */
 
-/* The directories above the trees; domain 0 only, so the size needs no limit but the message's. */
-static size_t list_virtual(struct xs_req *r, char *buf, size_t size)
-{
-	size_t pos = 0;
-
-	if (r->len[0] == 1)
-		return strlcpy(buf, "local", size) + 1;
-	if (path_is(r->arg[0], r->len[0], "/local"))
-		return strlcpy(buf, "domain", size) + 1;
-	for (struct xs_conn *c = r->s->conns; c && pos < size; c = c->next)
-		pos += (size_t)snprintf(buf + pos, size - pos, "%u", c->id) + 1;
-	return pos;
-}
-
 static int do_directory(struct xs_req *r)
 {
 	char *buf = out_payload(r->c);
 
-	if (!r->owner)
-		return reply_len(r, list_virtual(r, buf, XENSTORE_PAYLOAD_MAX));
 	if (!xs_find(r->nodes, r->loc.path, r->loc.len))
 		return -ENOENT;
 	return reply_len(r,
@@ -449,7 +410,7 @@ static int do_directory_part(struct xs_req *r)
 	uint64_t off = strtoull(r->arg[1], &end, 10);
 	size_t pos, total, room;
 
-	if (!r->owner || *end || !r->len[1])
+	if (*end || !r->len[1])
 		return -EINVAL;
 	if (!xs_find(r->nodes, r->loc.path, r->loc.len))
 		return -ENOENT;
@@ -472,11 +433,8 @@ static int do_directory_part(struct xs_req *r)
 
 static int do_read(struct xs_req *r)
 {
-	const struct xs_rec *n;
+	const struct xs_rec *n = xs_find(r->nodes, r->loc.path, r->loc.len);
 
-	if (!r->owner)
-		return reply_len(r, 0);
-	n = xs_find(r->nodes, r->loc.path, r->loc.len);
 	return n ? reply(r, xs_rec_value(n), n->val_len) : -ENOENT;
 }
 
@@ -484,33 +442,41 @@ static int do_get_perms(struct xs_req *r)
 {
 	char perm[16];
 
-	if (r->owner && !xs_find(r->nodes, r->loc.path, r->loc.len))
+	if (!xs_find(r->nodes, r->loc.path, r->loc.len))
 		return -ENOENT;
-	snprintf(perm, sizeof(perm), "n%u", r->owner ? r->owner->id : 0);
+	snprintf(perm, sizeof(perm), "n%u", r->owner->id);
 	return reply(r, perm, strlen(perm) + 1);
+}
+
+/* The argument as a domain's number, or -EINVAL. */
+static int arg_domid(const struct xs_req *r)
+{
+	char *end;
+	unsigned long long id = strtoull(r->arg[0], &end, 10);
+
+	return *end || !r->len[0] || id > DOMID_MASK ? -EINVAL : (int)id;
 }
 
 static int do_domain_path(struct xs_req *r)
 {
-	char path[BASE_LEN + 24], *end;
-	unsigned long long id = strtoull(r->arg[0], &end, 10);
+	char path[BASE_LEN + 8];
+	int id = arg_domid(r);
 
-	if (*end || !r->len[0] || id > DOMID_MASK)
-		return -EINVAL;
-	snprintf(path, sizeof(path), "%s%llu", base, id);
+	if (id < 0)
+		return id;
+	snprintf(path, sizeof(path), "%s%u", base, (unsigned int)id & DOMID_MASK);
 	return reply(r, path, strlen(path) + 1);
 }
 
 static int do_is_introduced(struct xs_req *r)
 {
-	char *end;
-	unsigned long long id = strtoull(r->arg[0], &end, 10);
+	int id = arg_domid(r);
 
-	if (*end || !r->len[0] || id > DOMID_MASK)
-		return -EINVAL;
+	if (id < 0)
+		return id;
 	if (!r->c->privileged && id != r->c->id)
 		return -EACCES;
-	return reply(r, conn_find(r->s, (int32_t)id) ? "T" : "F", 2);
+	return reply(r, conn_find(r->s, id) ? "T" : "F", 2);
 }
 
 /* --- writing */
@@ -522,32 +488,29 @@ static bool may_write(const struct xs_req *r)
 	       (xs_find_nearest(r->nodes, r->loc.path, r->loc.len)->flags & XSN_GUEST_RW);
 }
 
-static int do_write(struct xs_req *r)
+static int put(struct xs_req *r, const char *val, size_t len)
 {
 	int err;
 
-	if (!r->owner || !may_write(r))
+	if (!may_write(r))
 		return -EACCES;
-	err = xs_put(r->nodes, r->loc.path, r->loc.len, r->arg[1], r->len[1]);
+	err = xs_put(r->nodes, r->loc.path, r->loc.len, val, len);
 	if (err)
 		return err;
 	changed(r, false);
 	return reply_ok(r);
 }
 
+static int do_write(struct xs_req *r)
+{
+	return put(r, r->arg[1], r->len[1]);
+}
+
 static int do_mkdir(struct xs_req *r)
 {
-	int err;
-
-	if (!r->owner || !may_write(r))
-		return -EACCES;
 	if (xs_find(r->nodes, r->loc.path, r->loc.len))
-		return reply_ok(r);
-	err = xs_put(r->nodes, r->loc.path, r->loc.len, NULL, 0);
-	if (err)
-		return err;
-	changed(r, false);
-	return reply_ok(r);
+		return may_write(r) ? reply_ok(r) : -EACCES;
+	return put(r, NULL, 0);
 }
 
 static int do_rm(struct xs_req *r)
@@ -555,7 +518,7 @@ static int do_rm(struct xs_req *r)
 	const struct xs_rec *parent;
 	size_t plen = r->loc.len;
 
-	if (!r->owner || !plen)
+	if (!plen)
 		return -EACCES;
 	while (plen && r->loc.path[plen - 1] != '/')
 		plen--;
@@ -574,8 +537,6 @@ static int do_set_perms(struct xs_req *r)
 {
 	char perm[16];
 
-	if (!r->owner)
-		return -EACCES;
 	if (!xs_find(r->nodes, r->loc.path, r->loc.len))
 		return -ENOENT;
 	snprintf(perm, sizeof(perm), "n%u", r->owner->id);
@@ -585,22 +546,6 @@ static int do_set_perms(struct xs_req *r)
 }
 
 /* --- watches */
-
-static int watch_where(struct xs_req *r, struct xs_loc *l)
-{
-	static const struct {
-		const char *name;
-		int32_t dom;
-	} special[] = { { "@introduceDomain", XSW_INTRODUCE }, { "@releaseDomain", XSW_RELEASE } };
-
-	for (size_t i = 0; i < ARRAY_SIZE(special); i++) {
-		if (!path_is(r->arg[0], r->len[0], special[i].name))
-			continue;
-		*l = (struct xs_loc){ .dom = special[i].dom, .path = "", .len = 0 };
-		return r->c->privileged ? 0 : -EACCES;
-	}
-	return path_parse(r->c, r->arg[0], r->len[0], l);
-}
 
 static struct xs_watch *watch_find(struct xs_req *r)
 {
@@ -621,7 +566,7 @@ static int do_watch(struct xs_req *r)
 {
 	struct xs_watch *w;
 	struct xs_loc l;
-	int err = watch_where(r, &l);
+	int err = path_parse(r->c, r->arg[0], r->len[0], &l);
 
 	if (err)
 		return err;
@@ -736,7 +681,7 @@ static int locate(struct xs_req *r)
 {
 	int err = path_parse(r->c, r->arg[0], r->len[0], &r->loc);
 
-	if (err || r->loc.dom == XSW_ALL)
+	if (err)
 		return err;
 	r->owner = conn_find(r->s, r->loc.dom);
 	if (!r->owner)
@@ -803,7 +748,6 @@ int xs_conn_init(struct xs_store *s, struct xs_conn *c, domid_t id, bool privile
 		p = &(*p)->next;
 	c->next = *p;
 	*p = c;
-	fire_special(s, XSW_INTRODUCE);
 	return 0;
 }
 
@@ -817,7 +761,6 @@ void xs_conn_free(struct xs_store *s, struct xs_conn *c)
 		*p = c->next;
 	conn_reset(c);
 	xs_nodes_free(&c->nodes);
-	fire_special(s, XSW_RELEASE);
 }
 
 int xs_set(struct xs_store *s, struct xs_conn *c, const char *path, const char *val, size_t len)

@@ -20,7 +20,6 @@
 #define XS_MAX_WATCHES 128
 #define XS_MAX_TXNS 4
 #define XS_MAX_EVENTS 32 /* queued per connection; beyond, events are merged per watch */
-#define XS_TXN_CHANGES 32
 
 /* --- the tree: paths without leading slash, "" is the root. Lengths exclude terminators. */
 #define XSN_GUEST_RW 1 /* the tree's own domain may change it; inherited by new children */
@@ -67,10 +66,7 @@ size_t xs_list(const struct xs_nodes *n, const char *path, size_t len, size_t of
 /* --- connections: one per domain, with its tree. */
 struct xs_watch {
 	struct list link;
-	int32_t dom;	   /* whose tree; or one of: */
-#define XSW_ALL (-1)	   /* every tree ("/", "/local", "/local/domain") */
-#define XSW_INTRODUCE (-2) /* "@introduceDomain" */
-#define XSW_RELEASE (-3)   /* "@releaseDomain" */
+	int32_t dom; /* whose tree */
 	bool relative;
 	bool lost; /* one event with its own path is owed: new, or one could not be queued */
 	uint16_t given_len, path_len, token_len;
@@ -84,21 +80,14 @@ struct xs_event {
 	char data[]; /* path, NUL, token, NUL */
 };
 
-struct xs_change {
-	struct xs_change *next;
-	bool removed;
-	uint16_t len;
-	char path[];
-};
-
 struct xs_txn {
 	struct xs_txn *next;
 	uint32_t id;
-	int32_t dom;	 /* the tree it covers, that of its first access; -1 none yet */
-	bool wrote, all; /* all: too many changes to list, every watch of the tree fires */
-	uint32_t nr_changes;
+	int32_t dom; /* the tree it covers, that of its first access; -1 none yet */
+	bool wrote, removed;
+	uint16_t changed_len; /* of the deepest node above all changes */
 	struct xs_nodes snap;
-	struct xs_change *changes; /* newest first */
+	char changed[256];
 };
 
 #define XS_MSG_MAX (sizeof(struct xsd_sockmsg) + XENSTORE_PAYLOAD_MAX)
