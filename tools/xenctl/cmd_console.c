@@ -239,6 +239,8 @@ int cmd_console(int argc, char **argv)
 	if (argc != 2)
 		return EXIT_USAGE;
 	con.domid = find_domain(argv[1], &info);
+	if (info.flags & XENO_DOMF_DOM0)
+		die("%s is domain 0; its console is the machine's", info.name);
 	if (!opts)
 		return console_run(con.domid, info.name);
 	n = show_output(&con);
