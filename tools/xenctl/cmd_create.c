@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* xenctl create: configuration file or name, overrides, then the builder. */
 #include <errno.h>
+#include <limits.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -65,35 +67,73 @@ static int read_config(const char *path, char **overrides, struct guest_cfg *g)
 	return err;
 }
 
-static int start(struct guest_files *f, struct guest_cfg *g, unsigned int opts)
+/* The watcher runs elsewhere and loads the files again. */
+static void make_absolute(char path[GUEST_PATH_MAX])
+{
+	char *full = path[0] ? realpath(path, NULL) : NULL;
+
+	if (full && strlen(full) < GUEST_PATH_MAX)
+		strcpy(path, full);
+	free(full);
+}
+
+/* Signals that would end us half-way wait; true when one has come. */
+static bool hold_signals(bool hold)
+{
+	sigset_t ours, pending;
+
+	sigemptyset(&ours);
+	sigaddset(&ours, SIGINT);
+	sigaddset(&ours, SIGTERM);
+	sigaddset(&ours, SIGHUP);
+	sigpending(&pending);
+	sigprocmask(hold ? SIG_BLOCK : SIG_UNBLOCK, &ours, NULL);
+	return sigismember(&pending, SIGINT) || sigismember(&pending, SIGTERM) ||
+	       sigismember(&pending, SIGHUP);
+}
+
+/* Builds the domain and lets it run; all of it or nothing. */
+static int build_and_run(struct guest_files *f, struct guest_cfg *g, bool paused, uint16_t *domid)
 {
 	struct xeno_control c = { 0 };
+	int err;
+
+	if (guest_build(f, g, domid))
+		return -1;
+	guest_unload(f); /* the watcher is a fork and lives long */
+	err = monitor_start(*domid, g);
+	if (!err && !paused) {
+		err = hyp_control(&c, XENO_CTL_DOMAIN_UNPAUSE, *domid);
+		if (err)
+			report_error("start", g->name, err);
+	}
+	if (err && hyp_destroy(*domid))
+		report("%s: domain %u is left behind; try xenctl destroy %u", g->name, *domid,
+		       *domid);
+	return err;
+}
+
+static int start(struct guest_files *f, struct guest_cfg *g, unsigned int opts)
+{
 	uint16_t domid;
 	int err;
 
-	if (guest_build(f, g, &domid))
-		return EXIT_FAILURE;
-	guest_unload(f); /* the watcher is a fork and lives long */
-	if (monitor_start(domid, g))
-		goto out_destroy;
-	if (!(opts & OPT_PAUSED)) {
-		err = hyp_control(&c, XENO_CTL_DOMAIN_UNPAUSE, domid);
-		if (err) {
-			report_error("start", g->name, err);
-			goto out_destroy;
-		}
+	make_absolute(g->kernel);
+	make_absolute(g->ramdisk);
+	hold_signals(true);
+	err = build_and_run(f, g, opts & OPT_PAUSED, &domid);
+	if (!err && hold_signals(true)) {
+		report("%s: interrupted", g->name);
+		err = hyp_destroy(domid) ? -1 : 1;
 	}
+	hold_signals(false);
+	if (err)
+		return EXIT_FAILURE;
 	printf("%s: domain %u, %llu MiB, %llu VCPU%s%s\n", g->name, domid,
 	       (unsigned long long)g->memory, (unsigned long long)g->vcpus,
 	       g->vcpus == 1 ? "" : "s", opts & OPT_PAUSED ? ", paused" : "");
 	fflush(stdout);
 	return opts & OPT_CONSOLE ? console_run(domid, g->name) : EXIT_SUCCESS;
-
-out_destroy:
-	err = hyp_destroy(domid);
-	if (err)
-		report_error("destroy", g->name, err);
-	return EXIT_FAILURE;
 }
 
 int cmd_create(int argc, char **argv)

@@ -111,9 +111,12 @@ static void become_daemon(void)
 {
 	int log = open(LOG_FILE, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0640);
 	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+	sigset_t none;
 
 	setsid();
 	signal(SIGHUP, SIG_IGN);
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
 	if (null < 0 || chdir("/"))
 		_exit(EXIT_FAILURE);
 	dup2(null, 0);
