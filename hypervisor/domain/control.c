@@ -517,6 +517,9 @@ static int control_run(struct xeno_control *c)
 		return -ENOSYS;
 	if (c->pad[0] || c->pad[1] || c->pad[2])
 		return -EINVAL;
+	for (size_t i = ops[c->op].size; i < sizeof(c->u.size); i++)
+		if (c->u.size[i])
+			return -EINVAL;
 	if ((ops[c->op].flags & F_PATH) &&
 	    strnlen(c->u.xs.path, XENO_XS_PATH_MAX) == XENO_XS_PATH_MAX)
 		return -EINVAL;

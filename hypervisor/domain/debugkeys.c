@@ -4,6 +4,7 @@
  * control operation. They look; only R and P act. Output is for people: what is
  * shown of running vcpus is read without stopping them.
  */
+#include <hyp/call.h>
 #include <hyp/console.h>
 #include <hyp/domain.h>
 #include <hyp/lib.h>
@@ -84,6 +85,7 @@ static const struct {
 	{ 'q', key_domains, "domains and their vcpus" },
 	{ 'r', key_queues, "what runs on each CPU" },
 	{ 'm', key_memory, "free memory" },
+	{ 'c', hypercall_show, "hypercalls so far" },
 	{ 'R', key_reboot, "reboot the machine now" },
 	{ 'P', key_panic, "panic" },
 };

@@ -19,6 +19,7 @@
  */
 #include <hyp/boot.h>
 #include <hyp/call.h>
+#include <hyp/console.h>
 #include <hyp/domain.h>
 #include <hyp/elf.h>
 #include <hyp/frame.h>
@@ -432,6 +433,7 @@ static void free_index(struct build *b)
 
 static void create(struct build *b)
 {
+	char target[24];
 	struct domain_new n = { .dom0 = true, .name = "Domain-0", .max_pages = b->nr_pages };
 	int err;
 
@@ -441,6 +443,8 @@ static void create(struct build *b)
 	b->d = domain_create(&n, &err);
 	if (!b->d)
 		panic("dom0: cannot be created (%d)", err);
+	snprintf(target, sizeof(target), "%llu", (unsigned long long)b->nr_pages * 4);
+	xenstore_ctl_write(b->d, "/memory/target", target, strlen(target));
 }
 
 void dom0_build(const struct boot_module *kernel, const struct boot_module *initrd)

@@ -32,8 +32,9 @@ struct domain *dom0;
 struct domain *idle_domain;
 
 static struct spinlock create_lock = SPINLOCK_INIT(RANK_DOMLIST, "domcreate");
-static struct spinlock list_lock = SPINLOCK_INIT(RANK_LEAF, "domlist"); /* list, next_id */
+static struct spinlock list_lock = SPINLOCK_INIT(RANK_LEAF, "domlist"); /* lists, next_id */
 static struct domain *list;
+static struct domain *dead; /* without references, to be freed */
 static domid_t next_id = 1;
 
 /* --- subsystems */
@@ -137,10 +138,34 @@ static void domain_free(struct domain *d)
 	hyp_free(d);
 }
 
+/* Frees one domain per call. */
+static bool bury(void *data)
+{
+	struct domain *d;
+	bool more;
+
+	spin_lock(&list_lock);
+	d = dead;
+	dead = d ? d->next : NULL;
+	more = dead != NULL;
+	spin_unlock(&list_lock);
+	if (d)
+		domain_free(d);
+	return more;
+}
+
+/* A task, since the last reference may be dropped with any lock held. */
+static struct task bury_task = { .fn = bury };
+
 void domain_put(struct domain *d)
 {
-	if (__atomic_sub_fetch(&d->refs, 1, __ATOMIC_SEQ_CST) == 0)
-		domain_free(d);
+	if (__atomic_sub_fetch(&d->refs, 1, __ATOMIC_SEQ_CST))
+		return;
+	spin_lock(&list_lock);
+	d->next = dead;
+	dead = d;
+	spin_unlock(&list_lock);
+	task_queue(&bury_task);
 }
 
 struct domain *domain_find(domid_t id)

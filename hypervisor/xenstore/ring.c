@@ -184,7 +184,6 @@ static void standard_entries(struct domain *d, struct xs_conn *c)
 	set_fmt(c, "memory/static-max", "%llu", (unsigned long long)d->max_pages * 4);
 	set_fmt(c, "memory/target", "%llu", (unsigned long long)d->max_pages * 4);
 	set_fmt(c, "control/shutdown", "%s", "");
-	set_fmt(c, "control/platform-feature-multiprocessor-suspend", "1");
 	set_fmt(c, "store/port", "%u", d->xenstore_port);
 	set_fmt(c, "store/ring-ref", "%llu", (unsigned long long)d->xenstore_mfn.n);
 	if (d->console_port) {
