@@ -20,9 +20,9 @@
 #define PHYSDEVOP_unmap_pirq 14	    /* struct physdev_unmap_pirq */
 #define PHYSDEVOP_manage_pci_add 15 /* struct physdev_manage_pci */
 #define PHYSDEVOP_manage_pci_remove 16
-#define PHYSDEVOP_pirq_eoi_gmfn_v1 17	/* struct physdev_pirq_eoi_gmfn */
-#define PHYSDEVOP_restore_msi 19	/* struct physdev_manage_pci */
-#define PHYSDEVOP_manage_pci_add_ext 20 /* struct physdev_manage_pci_ext */
+#define PHYSDEVOP_pirq_eoi_gmfn_v1 17
+#define PHYSDEVOP_restore_msi 19 /* struct physdev_manage_pci */
+#define PHYSDEVOP_manage_pci_add_ext 20
 #define PHYSDEVOP_setup_gsi 21		/* struct physdev_setup_gsi */
 #define PHYSDEVOP_get_free_pirq 23	/* struct physdev_get_free_pirq */
 #define PHYSDEVOP_pci_mmcfg_reserved 24 /* struct physdev_pci_mmcfg_reserved */
@@ -30,7 +30,7 @@
 #define PHYSDEVOP_pci_device_remove 26	/* struct physdev_pci_device */
 #define PHYSDEVOP_restore_msi_ext 27
 #define PHYSDEVOP_pirq_eoi_gmfn_v2 28
-#define PHYSDEVOP_dbgp_op 29 /* struct physdev_dbgp_op */
+#define PHYSDEVOP_dbgp_op 29
 #define PHYSDEVOP_prepare_msix 30
 #define PHYSDEVOP_release_msix 31
 
@@ -48,20 +48,11 @@
 #define XEN_PCI_DEV_VIRTFN 2
 #define XEN_PCI_DEV_PXM 4
 
-#define PHYSDEVOP_DBGP_RESET_PREPARE 1
-#define PHYSDEVOP_DBGP_RESET_DONE 2
-#define PHYSDEVOP_DBGP_BUS_UNKNOWN 0
-#define PHYSDEVOP_DBGP_BUS_PCI 1
-
 #ifndef __ASSEMBLER__
 
 /* The guest has handled a level-triggered interrupt. */
 struct physdev_eoi {
 	uint32_t irq;
-};
-
-struct physdev_pirq_eoi_gmfn {
-	uint64_t gmfn; /* page with a bit per pirq that needs eoi */
 };
 
 struct physdev_irq_status_query {
@@ -116,16 +107,6 @@ struct physdev_manage_pci {
 	uint8_t bus, devfn;
 };
 
-struct physdev_manage_pci_ext {
-	uint8_t bus, devfn;
-	uint16_t pad;
-	uint32_t is_extfn, is_virtfn;
-	struct {
-		uint8_t bus, devfn;
-	} physfn;
-	uint16_t pad2;
-};
-
 struct physdev_setup_gsi {
 	int32_t gsi;
 	uint8_t triggering; /* 0 edge, 1 level */
@@ -160,13 +141,6 @@ _Static_assert(__builtin_offsetof(struct physdev_pci_device_add, optarr) == 12, 
 struct physdev_pci_device {
 	uint16_t seg;
 	uint8_t bus, devfn;
-};
-
-struct physdev_dbgp_op {
-	uint8_t op, bus;
-	union {
-		struct physdev_pci_device pci;
-	} u;
 };
 
 /* Argument of the older call physdev_op_compat(struct physdev_op *). */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The machine, for domain 0: platform_op(struct xen_platform_op *). -EACCES when
- * interface_version is not XENPF_INTERFACE_VERSION. Power management data, microcode and
- * memory types are defined as far as Linux asks for them; what is not offered is -ENOSYS.
+ * interface_version is not XENPF_INTERFACE_VERSION. Operations without a structure here are
+ * not offered (-ENOSYS): firmware run-time services, microcode, memory types, frequencies.
  */
 #ifndef XENO_PUBLIC_PLATFORM_H
 #define XENO_PUBLIC_PLATFORM_H
@@ -34,18 +34,6 @@
 #define XENPF_settime64 62
 #define XENPF_get_symbol 63
 #define XENPF_get_dom0_console 64
-
-#define XEN_EFI_get_time 1
-#define XEN_EFI_set_time 2
-#define XEN_EFI_get_wakeup_time 3
-#define XEN_EFI_set_wakeup_time 4
-#define XEN_EFI_get_next_high_monotonic_count 5
-#define XEN_EFI_get_variable 6
-#define XEN_EFI_set_variable 7
-#define XEN_EFI_get_next_variable_name 8
-#define XEN_EFI_query_variable_info 9
-#define XEN_EFI_query_capsule_capabilities 10
-#define XEN_EFI_update_capsule 11
 
 #define XEN_FW_DISK_INFO 1
 #define XEN_FW_DISK_MBR_SIGNATURE 2
@@ -79,73 +67,11 @@ struct xenpf_settime64 {
 	uint64_t system_time;
 };
 
-/* Memory-type range registers. read: -EINVAL beyond the last register. */
-struct xenpf_add_memtype {
-	uint64_t mfn, nr_mfns;
-	uint32_t type;
-	uint32_t handle, reg; /* OUT */
-};
-
-struct xenpf_del_memtype {
-	uint32_t handle, reg;
-};
-
 struct xenpf_read_memtype {
 	uint32_t reg; /* IN */
 	uint32_t pad;
 	uint64_t mfn, nr_mfns; /* OUT */
 	uint32_t type;	       /* OUT */
-};
-
-struct xenpf_microcode_update {
-	uint64_t data; /* guest address */
-	uint32_t length;
-};
-
-struct xenpf_efi_time {
-	uint16_t year;
-	uint8_t month, day, hour, min, sec;
-	uint32_t ns;
-	int16_t tz; /* minutes from UTC */
-	uint8_t daylight;
-};
-
-struct xenpf_efi_guid {
-	uint32_t data1;
-	uint16_t data2, data3;
-	uint8_t data4[8];
-};
-
-struct xenpf_efi_runtime_call {
-	uint32_t function; /* XEN_EFI_* */
-	uint32_t misc;	   /* flags or attributes of the call */
-	uint64_t status;   /* OUT: EFI status */
-	union {
-		struct {
-			struct xenpf_efi_time time;
-			uint32_t resolution, accuracy;
-		} get_time;
-		struct xenpf_efi_time set_time, get_wakeup_time, set_wakeup_time;
-		struct {
-			uint64_t name, size, data;
-			struct xenpf_efi_guid vendor_guid;
-		} get_variable, set_variable;
-		struct {
-			uint64_t size, name;
-			struct xenpf_efi_guid vendor_guid;
-		} get_next_variable_name;
-		struct {
-			uint32_t attr;
-			uint64_t max_store_size, remain_store_size, max_size;
-		} query_variable_info;
-		struct {
-			uint64_t capsule_header_array, capsule_count, max_capsule_size;
-			uint32_t reset_type;
-		} query_capsule_capabilities;
-		struct {
-			uint64_t capsule_header_array, capsule_count, sg_list;
-		} update_capsule;
-	} u;
 };
 
 struct xenpf_firmware_info {
@@ -202,18 +128,6 @@ struct xenpf_enter_acpi_sleep {
 	uint32_t flags;	       /* XENPF_ACPI_SLEEP_EXTENDED */
 };
 
-struct xenpf_change_freq {
-	uint32_t flags, cpu;
-	uint64_t freq;
-};
-
-struct xenpf_getidletime {
-	uint64_t cpumap_bitmap;
-	uint32_t cpumap_nr_cpus;
-	uint32_t pad;
-	uint64_t idletime, now;
-};
-
 /* -ENOENT beyond the last CPU. max_present: highest number. */
 struct xenpf_pcpuinfo {
 	uint32_t xen_cpuid;   /* IN */
@@ -233,37 +147,18 @@ struct xenpf_cpu_ol {
 	uint32_t cpuid;
 };
 
-struct xenpf_core_parking {
-	uint32_t type, idle_nums;
-};
-
-struct xenpf_symdata {
-	uint32_t namelen, symnum;
-	uint64_t name;
-	uint64_t address;
-	char type;
-};
-
 struct xen_platform_op {
 	uint32_t cmd;		    /* XENPF_* */
 	uint32_t interface_version; /* XENPF_INTERFACE_VERSION */
 	union {
 		struct xenpf_settime32 settime32;
 		struct xenpf_settime64 settime64;
-		struct xenpf_add_memtype add_memtype;
-		struct xenpf_del_memtype del_memtype;
 		struct xenpf_read_memtype read_memtype;
-		struct xenpf_microcode_update microcode;
-		struct xenpf_efi_runtime_call efi_runtime_call;
 		struct xenpf_firmware_info firmware_info;
 		struct xenpf_enter_acpi_sleep enter_acpi_sleep;
-		struct xenpf_change_freq change_freq;
-		struct xenpf_getidletime getidletime;
 		struct xenpf_pcpuinfo pcpu_info;
 		struct xenpf_pcpu_version pcpu_version;
 		struct xenpf_cpu_ol cpu_ol;
-		struct xenpf_core_parking core_parking;
-		struct xenpf_symdata symdata;
 		struct dom0_vga_console_info dom0_console;
 		uint8_t pad[128];
 	} u;
