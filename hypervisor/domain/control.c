@@ -92,12 +92,12 @@ static int ctl_domain_unpause(struct xeno_control *c, struct domain *d)
 	return 0;
 }
 
-static uint64_t vcpu_time(const struct vcpu *v)
+static uint64_t vcpu_time(struct vcpu *v)
 {
-	uint64_t t = v->runstate.time[RUNSTATE_running];
-	s_time_t since = now() - (s_time_t)v->runstate.state_entry_time;
+	struct vcpu_runstate_info r;
 
-	return v->running && since > 0 ? t + (uint64_t)since : t;
+	vcpu_runstate_get(v, &r);
+	return r.time[RUNSTATE_running];
 }
 
 static uint32_t vcpu_flags(const struct vcpu *v)
@@ -218,10 +218,8 @@ static int ctl_vcpu_set_context(struct xeno_control *c, struct domain *d)
 		return -ENOMEM;
 	if (guest_read(ctx, c->u.vcpu_context.context, sizeof(*ctx)))
 		err = v->pause_flags & VPF_DOWN ? vcpu_set_context(v, ctx) : -EBUSY;
-	if (!err && (ctx->flags & VGCF_online)) {
-		__atomic_fetch_and(&v->pause_flags, ~(uint64_t)VPF_DOWN, __ATOMIC_SEQ_CST);
-		vcpu_wake(v);
-	}
+	if (!err && (ctx->flags & VGCF_online))
+		vcpu_online(v);
 	hyp_free(ctx);
 	return err;
 }
@@ -252,7 +250,7 @@ static int ctl_vcpu_get_context(struct xeno_control *c, struct domain *d)
 static int ctl_vcpu_info(struct xeno_control *c, struct domain *d)
 {
 	struct xeno_ctl_vcpu_info *u = &c->u.vcpu_info;
-	const struct vcpu *v = target_vcpu(d, u->vcpu);
+	struct vcpu *v = target_vcpu(d, u->vcpu);
 
 	if (!v)
 		return -ENOENT;

@@ -135,6 +135,8 @@ static void layout(struct build *b)
 		b->stack_pfn = b->pt_pfn + b->nr_pt;
 		end = ((b->stack_pfn + 1) << PAGE_SHIFT) + PADDING;
 		end = (end + REGION_ALIGN - 1) & ~(REGION_ALIGN - 1);
+		if (b->elf.virt_base + end - 1 < b->elf.virt_base)
+			panic("dom0: the kernel's base leaves no room");
 	} while (1 + tables_for(b->elf.virt_base, end) > b->nr_pt);
 	pfn = b->region_end = end >> PAGE_SHIFT;
 	if (b->elf.has_init_p2m) {
@@ -369,7 +371,7 @@ static void start_vcpu(const struct build *b)
 	err = vcpu_set_context(v, c);
 	if (err)
 		panic("dom0: its first context is refused (%d)", err);
-	__atomic_fetch_and(&v->pause_flags, ~(uint64_t)VPF_DOWN, __ATOMIC_SEQ_CST);
+	vcpu_online(v);
 	hyp_free(c);
 }
 

@@ -51,6 +51,14 @@ out_free:
 	return NULL;
 }
 
+void vcpu_online(struct vcpu *v)
+{
+	__atomic_store_n(&sched_vcpu(v->sched_priv)->init_state, VCPU_INITIALISED,
+			 __ATOMIC_SEQ_CST);
+	__atomic_fetch_and(&v->pause_flags, ~(uint64_t)VPF_DOWN, __ATOMIC_SEQ_CST);
+	vcpu_wake(v);
+}
+
 void vcpu_relinquish(struct vcpu *v)
 {
 	mfn_t mfn = v->info_mfn;

@@ -190,6 +190,8 @@ unsigned int domain_count(void);
 /* --- virtual CPUs (domain/vcpu.c) */
 /* Down, and not runnable before domain_unpause(). For idle_domain: id is the CPU, not entered in d->vcpu. */
 struct vcpu *vcpu_alloc(struct domain *d, unsigned int id);
+/* It has a context: may run. */
+void vcpu_online(struct vcpu *v);
 /* Drops every frame it holds; it runs nowhere and never will again. */
 void vcpu_relinquish(struct vcpu *v);
 void vcpu_free(struct vcpu *v);
