@@ -23,7 +23,7 @@ export SOURCE_DATE_EPOCH
 
 PATCHES := xenolinux-patches/config xenolinux-patches/series $(wildcard xenolinux-patches/*.patch)
 OVERLAY := $(shell find rootfs -type f)
-GEN_CPIO := build/linux-obj/usr/gen_init_cpio
+GEN_CPIO := build/linux/obj/usr/gen_init_cpio
 
 .PHONY: help all run iso check lint bench clean deps hypervisor kernel root tools FORCE
 .DELETE_ON_ERROR:

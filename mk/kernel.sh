@@ -9,7 +9,7 @@ set -eu
 top=$(cd "$(dirname "$0")/.." && pwd)
 build=$top/build
 tree=$build/linux
-objects=$build/linux-obj
+objects=$tree/obj
 applied=$build/linux-patches
 patches=$top/xenolinux-patches
 source=/usr/src/linux-source-6.12.tar.xz
@@ -24,7 +24,7 @@ unpack()
 	[ "$(cat "$build/linux.stamp" 2>/dev/null)" != "$stamp" ] || return 0
 	need_disk 6 "the kernel"
 	say KERNEL "unpacking $source"
-	rm -rf "$tree" "$tree.work" "$objects" "$applied"
+	rm -rf "$tree" "$tree.work" "$applied"
 	mkdir -p "$tree.work"
 	tar -C "$tree.work" --strip-components=1 -xJf "$source"
 	mv "$tree.work" "$tree"
@@ -194,7 +194,7 @@ compiler=gcc
 if command -v ccache >/dev/null; then
 	compiler='ccache gcc'
 	export CCACHE_DIR="${CCACHE_DIR:-${XDG_CACHE_HOME:-$HOME/.cache}/xeno-ccache}"
-	export CCACHE_BASEDIR="$top" CCACHE_NOHASHDIR=1
+	export CCACHE_NOHASHDIR=1
 fi
 unset MAKEFLAGS MFLAGS MAKELEVEL
 export LC_ALL=C KBUILD_BUILD_USER=xeno KBUILD_BUILD_HOST=xeno KBUILD_BUILD_VERSION=1

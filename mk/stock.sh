@@ -72,7 +72,7 @@ pack_modules()
 		}
 		print "file " $2 " " $1 " 644 0 0"
 	}' >"$stock.work/list"
-	"$top/build/linux-obj/usr/gen_init_cpio" -t 0 "$stock.work/list" >"$top/build/stock.img.work"
+	"$top/build/linux/obj/usr/gen_init_cpio" -t 0 "$stock.work/list" >"$top/build/stock.img.work"
 }
 
 fetch
