@@ -52,10 +52,10 @@ deps:
 
 # The order-only prerequisite: packages first, whatever is built.
 build/xeno.gz: FORCE | deps
-	$(Q)$(MAKE) --no-print-directory -C hypervisor all O=$(O) DEBUG=$(DEBUG)
+	$(Q)$(MAKE) $(if $(V),,-s) --no-print-directory -C hypervisor all O=$(O) DEBUG=$(DEBUG)
 
 build/xenctl: FORCE | deps
-	$(Q)$(MAKE) --no-print-directory -C tools all O=$(O)
+	$(Q)$(MAKE) $(if $(V),,-s) --no-print-directory -C tools all O=$(O)
 
 # The ELF image and the archive writer come with the bzImage.
 build/xenolinux.bz: $(PATCHES) mk/kernel.sh | deps
@@ -100,7 +100,7 @@ lint: | deps
 	$(Q)tests/run '^lint/'
 
 bench: build/xeno.iso
-	$(Q)$(MAKE) --no-print-directory -C tests/bench bench O=$(O)
+	$(Q)$(MAKE) $(if $(V),,-s) --no-print-directory -C tests/bench bench O=$(O)
 
 clean:
 	rm -rf build
