@@ -36,7 +36,7 @@ static void batch(uint64_t cs, uint64_t rip, uint64_t flags)
 	frame[4] = rip;
 	frame[5] = cs;
 	frame[6] = RFLAGS_IF;
-	frame[7] = USER_STACK_TOP;
+	frame[7] = (cs & 3) == 3 ? USER_STACK_TOP : spare_stack();
 	frame[8] = USER_SS;
 	vcpu_info()->evtchn_upcall_mask = 1;
 	v = catch(go, 0);

@@ -5,8 +5,6 @@
 volatile uint32_t events[4096];
 void (*event_hook)(unsigned int port);
 
-void event_upcall(struct frame *f);
-
 static bool test_and_clear(volatile uint64_t *words, unsigned int bit)
 {
 	bool old;

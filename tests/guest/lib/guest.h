@@ -229,6 +229,7 @@ void entry_syscall(void);
 void entry_syscall32(void);
 void entry_nmi(void);
 uint64_t entry_stack(unsigned int id);
+uint64_t spare_stack(void); /* top of another stack this VCPU may take traps on */
 
 /* --- memory. Heap pages are zeroed, never freed; kernel addresses of the initial mapping. */
 void *page_alloc(void);
@@ -262,6 +263,7 @@ extern volatile uint32_t events[4096];	/* upcalls handled per port, all VCPUs */
 extern void (*event_hook)(unsigned int port);
 void events_on(void);	/* unmask upcalls of this VCPU, deliver what is pending */
 void events_off(void);
+void event_upcall(struct frame *f); /* handles what is pending */
 void port_unmask(unsigned int port);
 long evtchn(int cmd, void *arg);
 unsigned int bind_virq(unsigned int virq);

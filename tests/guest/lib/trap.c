@@ -12,7 +12,6 @@ struct percpu percpu[MAX_TEST_VCPUS];
 bool (*trap_hook)(struct frame *f);
 static struct vcpu_guest_context context;
 
-void event_upcall(struct frame *f);
 void trap_entry(struct frame *f);
 void lib_start(void);
 long catch_asm(long (*fn)(void *), void *arg, struct jump *j);
@@ -25,6 +24,14 @@ static uint64_t stack_top(unsigned int n)
 uint64_t entry_stack(unsigned int id)
 {
 	return stack_top(2 * id + 1);
+}
+
+uint64_t spare_stack(void)
+{
+	unsigned int n = 2 * MAX_TEST_VCPUS - 1;
+
+	*(struct percpu **)stacks[n] = this_vcpu();
+	return stack_top(n);
 }
 
 static void describe(struct frame *f)
