@@ -65,7 +65,9 @@ void vcpu_relinquish(struct vcpu *v)
 
 	v->runstate_gva = v->time_gva = 0;
 	if (!mfn_eq(mfn, virt_to_mfn(v->domain->shared))) {
+		spin_lock(&v->domain->evt_lock); /* senders use v->info */
 		info_reset(v);
+		spin_unlock(&v->domain->evt_lock);
 		frame_put_and_type(mfn);
 	}
 	vcpu_x86_free(v);
