@@ -7,7 +7,7 @@
  * behind runs: the least *effective* virtual time, which is the actual one less the
  * warp. A sleeper does not save up: it wakes no further behind than the last of
  * the runnable. curr is kept until it is ahead by the context-switch allowance, except
- * against somebody who just woke and is behind.
+ * against somebody who just woke and is not ahead of it.
  *
  * Virtual time counts in 1/16 ns at weight 1 and is 64 bits wide: it does not wrap
  * within 18 years of running at the least weight. A warp is borrowed, never given: the
@@ -180,7 +180,7 @@ static struct sched_ent *bvt_pick(struct sched_queue *q, s_time_t t, s_time_t *u
 	if (curr && !curr->yielded) {
 		int64_t lead = effective(curr) - effective(best);
 
-		if (lead <= (best->bvt.fresh ? 0 : units(ALLOWANCE, curr->bvt.weight)))
+		if (lead < (best->bvt.fresh ? 0 : units(ALLOWANCE, curr->bvt.weight)))
 			chosen = curr;
 	}
 	/* Against the next one; after a switch that may be anybody, so ask again soon. */
@@ -192,7 +192,7 @@ static struct sched_ent *bvt_pick(struct sched_queue *q, s_time_t t, s_time_t *u
 
 static bool bvt_preempts(const struct sched_queue *q, const struct sched_ent *e)
 {
-	return effective(e) < effective(q->curr);
+	return effective(e) <= effective(q->curr);
 }
 
 static bool bvt_stealable(const struct sched_ent *e)
