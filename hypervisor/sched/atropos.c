@@ -41,8 +41,8 @@ static int atropos_check(const struct xeno_ctl_sched *p)
 		return -EINVAL;
 	if (!p->slice_ns)
 		return p->extra && !p->period_ns && !p->latency_ns ? 0 : -EINVAL;
-	if (p->period_ns < MIN_PERIOD || p->period_ns > MAX_PERIOD ||
-	    p->slice_ns < MIN_SLICE || p->slice_ns > p->period_ns)
+	if (p->period_ns < MIN_PERIOD || p->period_ns > MAX_PERIOD || p->slice_ns < MIN_SLICE ||
+	    p->slice_ns > p->period_ns)
 		return -EINVAL;
 	if (p->latency_ns && (p->latency_ns < MIN_PERIOD || p->latency_ns > p->period_ns))
 		return -EINVAL;
@@ -63,12 +63,13 @@ static s_time_t owed(const struct atropos_ent *a)
 static void period_begin(struct atropos_ent *a, s_time_t length)
 {
 	a->cur_period = length;
-	a->cur_slice = a->period ? (s_time_t)((uint64_t)a->slice * (uint64_t)length /
-					      (uint64_t)a->period) : 0;
+	a->cur_slice =
+		a->period ?
+			(s_time_t)((uint64_t)a->slice * (uint64_t)length / (uint64_t)a->period) :
+			0;
 }
 
-static int atropos_set(struct sched_queue *q, struct sched_ent *e,
-		       const struct xeno_ctl_sched *p)
+static int atropos_set(struct sched_queue *q, struct sched_ent *e, const struct xeno_ctl_sched *p)
 {
 	struct atropos_ent n = { .period = (s_time_t)p->period_ns,
 				 .slice = (s_time_t)p->slice_ns,
@@ -115,9 +116,9 @@ static void atropos_wake(struct sched_queue *q, struct sched_ent *e, s_time_t t)
 
 	if (!a->slice)
 		return;
-	if (t < a->deadline && (a->remain <= 0 ||
-	    (uint64_t)a->remain * (uint64_t)a->period <=
-	    (uint64_t)(a->deadline - t) * (uint64_t)a->slice))
+	if (t < a->deadline &&
+	    (a->remain <= 0 || (uint64_t)a->remain * (uint64_t)a->period <=
+				       (uint64_t)(a->deadline - t) * (uint64_t)a->slice))
 		return;
 	period_begin(a, a->latency ? a->latency : a->period);
 	a->deadline = t + a->cur_period;

@@ -79,11 +79,6 @@ static void bvt_get(const struct sched_ent *e, struct xeno_ctl_sched *p)
 	p->unwarp_ns = (uint64_t)e->bvt.unwarp;
 }
 
-static bool bvt_fits(const struct sched_queue *q, const struct sched_ent *e)
-{
-	return true;
-}
-
 /* Between queues, vt is the lead over the queue's time: queues advance at their own paces. */
 static void bvt_detach(struct sched_queue *q, struct sched_ent *e)
 {
@@ -184,8 +179,8 @@ static struct sched_ent *bvt_pick(struct sched_queue *q, s_time_t t, s_time_t *u
 			chosen = curr;
 	}
 	/* Against the next one; after a switch that may be anybody, so ask again soon. */
-	*until = t + bvt_run_time(&chosen->bvt,
-				  chosen == curr ? effective(best) - effective(curr) : 0);
+	*until = t +
+		 bvt_run_time(&chosen->bvt, chosen == curr ? effective(best) - effective(curr) : 0);
 	chosen->bvt.fresh = false;
 	return chosen;
 }
@@ -195,23 +190,16 @@ static bool bvt_preempts(const struct sched_queue *q, const struct sched_ent *e)
 	return effective(e) <= effective(q->curr);
 }
 
-static bool bvt_stealable(const struct sched_ent *e)
-{
-	return true;
-}
-
 const struct sched_ops sched_bvt = {
 	.name = "bvt",
 	.defaults = bvt_defaults,
 	.check = bvt_check,
 	.set = bvt_set,
 	.get = bvt_get,
-	.fits = bvt_fits,
 	.attach = bvt_attach,
 	.detach = bvt_detach,
 	.wake = bvt_wake,
 	.charge = bvt_charge,
 	.pick = bvt_pick,
 	.preempts = bvt_preempts,
-	.stealable = bvt_stealable,
 };

@@ -38,8 +38,8 @@ static struct sched_cpu {
 	unsigned int id;
 	/* protected by lock: */
 	struct sched_queue q;
-	s_time_t charged;   /* q.curr has paid up to here */
-	s_time_t slice_end; /* 0 = none */
+	s_time_t charged;    /* q.curr has paid up to here */
+	s_time_t slice_end;  /* 0 = none */
 	struct vcpu *parked; /* left this CPU for good, to be placed elsewhere once saved */
 	/* this CPU's own */
 	struct timer slice;
@@ -147,7 +147,7 @@ static unsigned int least_loaded(const struct vcpu *v)
 		const struct sched_cpu *sc = &sched_cpus[cpu];
 
 		if (cpu_usable(cpu) && cpumask_test(&v->affinity, cpu) &&
-		    READ_ONCE(sc->placed) < n && ops->fits(&sc->q, ent(v))) {
+		    READ_ONCE(sc->placed) < n && (!ops->fits || ops->fits(&sc->q, ent(v)))) {
 			n = READ_ONCE(sc->placed);
 			best = cpu;
 		}
@@ -167,7 +167,7 @@ static unsigned int choose_cpu(const struct vcpu *v, const struct sched_cpu *sc)
 
 	if (misplaced(v))
 		return least_loaded(v);
-	if (!sc->q.curr || READ_ONCE(v->running) || !ops->stealable(ent(v)))
+	if (!sc->q.curr || READ_ONCE(v->running) || !sched_ent_may_move(ops, ent(v)))
 		return sc->id;
 	idle = READ_ONCE(idle_cpus.bits[0]) & READ_ONCE(v->affinity.bits[0]);
 	return idle ? find_first_set(idle) : sc->id;
@@ -196,9 +196,7 @@ static void enqueue(struct sched_cpu *sc, struct vcpu *v, s_time_t t)
 	charge(sc, t);
 	ops->wake(&sc->q, e, t);
 	sched_queue_add(&sc->q, e);
-	__atomic_store_n(&sched_vcpu(v->sched_priv)->init_state, VCPU_INITIALISED,
-			 __ATOMIC_SEQ_CST);
-	if (!sc->q.curr || !sc->slice_end || ops->preempts(&sc->q, e))
+	if (!sc->q.curr || !sc->slice_end || (ops->preempts && ops->preempts(&sc->q, e)))
 		softirq_raise(sc->id, SOFTIRQ_SCHED);
 }
 
@@ -286,44 +284,61 @@ void vcpu_yield(void)
 
 /* --- the switch */
 
-/* Takes one waiting vcpu from another CPU's queue to this one's. */
-static void steal(struct sched_cpu *sc)
+/* Wakes v, which left o for another queue (NULL: nothing to do); o is locked, and unlocked here. */
+static void finish_move(struct vcpu *v, struct sched_cpu *o)
 {
-	for (unsigned int i = 1; i < MAX_CPUS; i++) {
-		struct sched_cpu *o = &sched_cpus[(sc->id + i) % MAX_CPUS];
-		struct sched_ent *e;
-		struct vcpu *v;
+	/* Once unlocked, nothing else would keep v from being paused and freed. */
+	bool held = v && domain_get(v->domain);
 
-		if (!READ_ONCE(o->q.nr))
-			continue;
-		spin_lock(&o->lock);
-		e = sched_queue_victim(ops, &o->q, sc->id);
-		v = e ? e->vcpu : NULL;
-		if (e) {
-			sched_queue_del(&o->q, e);
-			move(v, o, sc->id);
-		}
-		spin_unlock(&o->lock);
-		if (v) {
-			vcpu_wake(v);
-			return;
-		}
+	spin_unlock(&o->lock);
+	if (held) {
+		vcpu_wake(v);
+		domain_put(v->domain);
 	}
 }
 
-/* Something waits here that an idle CPU could run. */
+/* Takes one waiting vcpu from another CPU's queue to this one's. */
+static bool steal_from(struct sched_cpu *o, struct sched_cpu *sc)
+{
+	struct sched_ent *e;
+	bool busy = false;
+
+	spin_lock(&o->lock);
+	e = sched_queue_victim(ops, &o->q, sc->id, &busy);
+	if (e) {
+		sched_queue_del(&o->q, e);
+		move(e->vcpu, o, sc->id);
+	} else if (busy) { /* for some microseconds yet */
+		softirq_raise(sc->id, SOFTIRQ_SCHED);
+	}
+	finish_move(e ? e->vcpu : NULL, o);
+	return e;
+}
+
+static void steal(struct sched_cpu *sc)
+{
+	for (unsigned int i = 1; i < nr_cpus; i++) {
+		struct sched_cpu *o = &sched_cpus[(sc->id + i) % nr_cpus];
+
+		if (READ_ONCE(o->q.nr) && steal_from(o, sc))
+			return;
+	}
+}
+
+/* Tells an idle CPU of something that waits here and that it could run. */
 static void offer(const struct sched_cpu *sc)
 {
-	uint64_t idle = READ_ONCE(idle_cpus.bits[0]) & ~BIT(sc->id);
+	uint64_t idle = READ_ONCE(idle_cpus.bits[0]) & ~BIT(sc->id), could;
+	struct list *p;
 
-	if (!sc->q.nr || !idle)
+	if (!idle)
 		return;
-	for (; idle; idle &= idle - 1) {
-		unsigned int cpu = find_first_set(idle);
-		const struct sched_ent *e = list_entry(sc->q.waiting.next, struct sched_ent, link);
+	list_for_each(p, &sc->q.waiting) {
+		const struct sched_ent *e = list_entry(p, struct sched_ent, link);
 
-		if (cpumask_test(e->affinity, cpu) && ops->stealable(e)) {
-			softirq_raise(cpu, SOFTIRQ_SCHED);
+		could = idle & READ_ONCE(e->affinity->bits[0]);
+		if (could && sched_ent_may_move(ops, e)) {
+			softirq_raise(find_first_set(could), SOFTIRQ_SCHED);
 			return;
 		}
 	}
@@ -394,9 +409,7 @@ static void place_parked(struct sched_cpu *sc)
 	spin_lock(&sc->lock);
 	v = sc->parked;
 	sc->parked = NULL;
-	spin_unlock(&sc->lock);
-	if (v)
-		vcpu_wake(v);
+	finish_move(v, sc);
 }
 
 void schedule(void)
@@ -511,7 +524,9 @@ void sched_vcpu_destroy(struct vcpu *v)
 		return;
 	vcpu_timers_stop(v);
 	sc = vcpu_lock(v);
-	BUG_ON(sched_ent_waits(ent(v)) || sc->q.curr == ent(v) || sc->parked == v);
+	BUG_ON(sched_ent_waits(ent(v)) || sc->q.curr == ent(v));
+	if (sc->parked == v)
+		sc->parked = NULL;
 	if (!ent(v)->detached)
 		ops->detach(&sc->q, ent(v));
 	placed_add(sc, -1);

@@ -43,11 +43,6 @@ static void rr_get(const struct sched_ent *e, struct xeno_ctl_sched *p)
 	p->weight = e->rr.weight;
 }
 
-static bool rr_fits(const struct sched_queue *q, const struct sched_ent *e)
-{
-	return true;
-}
-
 static void rr_place(struct sched_queue *q, struct sched_ent *e)
 {
 }
@@ -80,28 +75,15 @@ static struct sched_ent *rr_pick(struct sched_queue *q, s_time_t t, s_time_t *un
 	return e;
 }
 
-static bool rr_preempts(const struct sched_queue *q, const struct sched_ent *e)
-{
-	return false;
-}
-
-static bool rr_stealable(const struct sched_ent *e)
-{
-	return true;
-}
-
 const struct sched_ops sched_rr = {
 	.name = "rr",
 	.defaults = rr_defaults,
 	.check = rr_check,
 	.set = rr_set,
 	.get = rr_get,
-	.fits = rr_fits,
 	.attach = rr_place,
 	.detach = rr_place,
 	.wake = rr_wake,
 	.charge = rr_charge,
 	.pick = rr_pick,
-	.preempts = rr_preempts,
-	.stealable = rr_stealable,
 };

@@ -61,9 +61,13 @@ static long ports_pending(const struct sched_poll *p, uint32_t *port)
 	return n;
 }
 
+/* Possibly of an earlier poll that an event ended: then the guest looks once more. */
 static void poll_over(void *data)
 {
-	vcpu_unblock(data);
+	struct vcpu *v = data;
+
+	if (__atomic_fetch_and(&v->pause_flags, ~(uint64_t)VPF_POLL, __ATOMIC_SEQ_CST) & VPF_POLL)
+		vcpu_wake(v);
 }
 
 /* v->poll_port: the one port waited for, 0 = any event of the domain ends the wait. */

@@ -21,8 +21,8 @@
 
 static bool init_state_move(struct vcpu *v, uint32_t from, uint32_t to)
 {
-	return __atomic_compare_exchange_n(&sched_vcpu(v->sched_priv)->init_state, &from, to,
-					   false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
+	return __atomic_compare_exchange_n(&sched_vcpu(v->sched_priv)->init_state, &from, to, false,
+					   __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
 }
 
 static long op_initialise(struct vcpu *v, uint64_t arg)
@@ -47,8 +47,7 @@ static long op_up(struct vcpu *v, uint64_t arg)
 {
 	if (READ_ONCE(sched_vcpu(v->sched_priv)->init_state) != VCPU_INITIALISED)
 		return -EINVAL;
-	if (__atomic_fetch_and(&v->pause_flags, ~(uint64_t)VPF_DOWN, __ATOMIC_SEQ_CST) & VPF_DOWN)
-		vcpu_wake(v);
+	vcpu_online(v);
 	return 0;
 }
 
@@ -90,7 +89,8 @@ static long op_get_physid(struct vcpu *v, uint64_t arg)
 
 	if (!is_dom0(v->domain) || !mask || mask & (mask - 1))
 		return -EINVAL;
-	p.phys_id = cpus[find_first_set(mask)]->apic_id | 0xffffffffull << 32; /* ACPI id: unknown */
+	p.phys_id = cpus[find_first_set(mask)]->apic_id | 0xffffffffull
+								  << 32; /* ACPI id: unknown */
 	return guest_write(arg, &p, sizeof(p)) ? 0 : -EFAULT;
 }
 
@@ -119,6 +119,8 @@ void vcpu_update_guest_areas(struct vcpu *v)
 {
 	struct sched_vcpu *sv = sched_vcpu(v->sched_priv);
 
+	if (v->is_idle)
+		return;
 	if (time_update_vcpu(v))
 		sv->time_stale = true;
 	if (sv->time_stale && v->time_gva) {

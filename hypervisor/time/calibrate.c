@@ -23,7 +23,7 @@
 struct ref_clock {
 	const char *name;
 	uint64_t hz;
-	uint32_t mask; /* of the counter's bits */
+	uint32_t mask;		/* of the counter's bits */
 	uint32_t (*read)(void); /* counts up */
 };
 
@@ -37,7 +37,7 @@ static uint32_t read_le32(const uint8_t *p)
 
 /* --- HPET (IA-PC HPET specification 1.0a) */
 
-#define HPET_PERIOD 1  /* in 32-bit words: femtoseconds per count */
+#define HPET_PERIOD 1 /* in 32-bit words: femtoseconds per count */
 #define HPET_CONFIG 4
 #define HPET_COUNTER 60
 

@@ -28,10 +28,10 @@
 #define CHECK_ROUNDS 8
 
 uint64_t tsc_khz;
-static struct time_scale common; /* never changes after time_init */
-static bool unstable;		 /* set once */
+static struct time_scale common;	/* never changes after time_init */
+static bool unstable;			/* set once */
 static struct time_scale own[MAX_CPUS]; /* when unstable; each written by its CPU only */
-static s_time_t floor_time;	 /* when unstable: the latest time told, atomics */
+static s_time_t floor_time;		/* when unstable: the latest time told, atomics */
 static struct timer check_timer;
 
 static s_time_t now_unstable(void)

@@ -19,8 +19,8 @@ static void verdict(const char *name, const char *why)
 }
 
 static const uint64_t rates[] = {
-	1000000, 66666666, 999999999, 1000000000, 1000000001, 1999999999, 2000000000,
-	2000000001, 2399998765, 3579545000, 5000000000, 33333333333,
+	1000000,    66666666,	999999999,  1000000000, 1000000001, 1999999999,
+	2000000000, 2000000001, 2399998765, 3579545000, 5000000000, 33333333333,
 };
 
 static const char *same_as_128_bits(void)
@@ -96,8 +96,8 @@ static const char *calendar(void)
 
 		gmtime_r(&t, &tm);
 		d = (struct rtc_date){ (unsigned int)tm.tm_year + 1900, (unsigned int)tm.tm_mon + 1,
-				       (unsigned int)tm.tm_mday, (unsigned int)tm.tm_hour,
-				       (unsigned int)tm.tm_min, (unsigned int)tm.tm_sec };
+				       (unsigned int)tm.tm_mday,	(unsigned int)tm.tm_hour,
+				       (unsigned int)tm.tm_min,		(unsigned int)tm.tm_sec };
 		if (rtc_unix_time(&d) != t)
 			return "differs from gmtime";
 	}

@@ -77,7 +77,7 @@ static void wake(struct actor *a)
 	a->was_ready = true;
 	sim.ops->wake(q, &a->e, sim.t);
 	sched_queue_add(q, &a->e);
-	if (!q->curr || !sim.again[a->cpu] || sim.ops->preempts(q, &a->e))
+	if (!q->curr || !sim.again[a->cpu] || (sim.ops->preempts && sim.ops->preempts(q, &a->e)))
 		sim.again[a->cpu] = sim.t;
 }
 
@@ -106,7 +106,9 @@ static struct actor *add(struct xeno_ctl_sched p, s_time_t work, s_time_t period
 static void steal(unsigned int cpu)
 {
 	for (unsigned int o = 0; o < sim.cpus && list_empty(&sim.q[cpu].waiting); o++) {
-		struct sched_ent *e = o == cpu ? NULL : sched_queue_victim(sim.ops, &sim.q[o], cpu);
+		bool busy = false;
+		struct sched_ent *e = o == cpu ? NULL :
+						 sched_queue_victim(sim.ops, &sim.q[o], cpu, &busy);
 
 		if (!e)
 			continue;
@@ -220,8 +222,10 @@ static struct xeno_ctl_sched weight(uint32_t w)
 
 static struct xeno_ctl_sched share(s_time_t slice, s_time_t period, s_time_t latency, bool extra)
 {
-	return (struct xeno_ctl_sched){ .slice_ns = (uint64_t)slice, .period_ns = (uint64_t)period,
-					.latency_ns = (uint64_t)latency, .extra = extra };
+	return (struct xeno_ctl_sched){ .slice_ns = (uint64_t)slice,
+					.period_ns = (uint64_t)period,
+					.latency_ns = (uint64_t)latency,
+					.extra = extra };
 }
 
 /* --- borrowed virtual time */
@@ -411,8 +415,9 @@ static const char *atropos_full_load(void)
 	a = add(share(MILLISECS(5), MILLISECS(10), 0, false), 0, 0);
 	b = add(share(MILLISECS(15), MILLISECS(30), 0, false), 0, 0);
 	run_for(SECONDS(30));
-	return near(a->ran, SECONDS(15), 2) && near(b->ran, SECONDS(15), 2) ? NULL :
-	       "earliest deadline first fills the whole CPU, this did not";
+	return near(a->ran, SECONDS(15), 2) && near(b->ran, SECONDS(15), 2) ?
+		       NULL :
+		       "earliest deadline first fills the whole CPU, this did not";
 }
 
 /* Sleeping through part of a period must not buy two slices in a row. */
@@ -454,7 +459,9 @@ static const char *atropos_extra_in_turn(void)
 	c = add(share(0, 0, 0, true), 0, 0);
 	run_for(SECONDS(30));
 	return near(a->ran, SECONDS(10), 3) && near(b->ran, SECONDS(10), 3) &&
-	       near(c->ran, SECONDS(10), 3) ? NULL : "uneven";
+			       near(c->ran, SECONDS(10), 3) ?
+		       NULL :
+		       "uneven";
 }
 
 static const char *atropos_admission(void)
@@ -511,17 +518,20 @@ static const char *steal_respects(void)
 {
 	struct actor *pinned, *saved;
 	static bool yes = true;
+	bool busy = false;
 
 	sim_begin(&sched_bvt, 2);
 	pinned = add(weight(256), 0, 0);
 	pinned->affinity.bits[0] = 1;
 	saved = add(weight(256), 0, 0);
 	saved->e.running = &yes;
-	if (sched_queue_victim(sim.ops, &sim.q[0], 1))
+	if (sched_queue_victim(sim.ops, &sim.q[0], 1, &busy))
 		return "took one that is pinned, or not saved yet";
+	if (!busy)
+		return "does not say that one will be ready";
 	sim_begin(&sched_atropos, 2);
 	add(share(MILLISECS(1), MILLISECS(10), 0, true), 0, 0);
-	return sched_queue_victim(sim.ops, &sim.q[0], 1) ? "took a guaranteed one" : NULL;
+	return sched_queue_victim(sim.ops, &sim.q[0], 1, &busy) ? "took a guaranteed one" : NULL;
 }
 
 /* A long stay elsewhere gives neither credit nor debt beyond what it had. */
@@ -562,7 +572,8 @@ static const char *parameters(void)
 	if (!sched_atropos.check(&p))
 		return "a period of centuries";
 	for (int dom0 = 0; dom0 < 2; dom0++) {
-		static const struct sched_ops *const all[] = { &sched_bvt, &sched_atropos, &sched_rr };
+		static const struct sched_ops *const all[] = { &sched_bvt, &sched_atropos,
+							       &sched_rr };
 
 		for (unsigned int i = 0; i < ARRAY_SIZE(all); i++) {
 			memset(&p, 0, sizeof(p));

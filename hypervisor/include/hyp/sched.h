@@ -64,7 +64,8 @@ static inline struct sched_vcpu *sched_vcpu(void *sched_priv)
 	return sched_priv;
 }
 
-void sched_init(const char *name);   /* boot; an unknown name is a panic naming the choices; "" = bvt */
+void sched_init(
+	const char *name); /* boot; an unknown name is a panic naming the choices; "" = bvt */
 void sched_cpu_init(struct cpu *c);  /* on c itself: makes its idle vcpu and makes that current */
 int sched_vcpu_init(struct vcpu *v); /* allocates and places; -ENOMEM */
 void sched_vcpu_destroy(struct vcpu *v); /* v is down for good and runs nowhere */
@@ -83,7 +84,7 @@ void schedule(void); /* the SOFTIRQ_SCHED handler: picks, accounts, context_swit
 
 /*
  * For the tail of context_switch(), when v has become current and its address
- * space is loaded: the copies of runstate and time that the guest registered.
+ * space is loaded: the time, and the copies of runstate and time it registered.
  */
 void vcpu_update_guest_areas(struct vcpu *v);
 /* v's runstate up to this moment. */

@@ -17,8 +17,8 @@
 #include <public/control.h>
 
 struct bvt_ent {
-	int64_t vt;	   /* actual virtual time */
-	uint64_t rem;	   /* what the last division by the weight left */
+	int64_t vt;   /* actual virtual time */
+	uint64_t rem; /* what the last division by the weight left */
 	uint32_t weight;
 	s_time_t warp, warp_limit, unwarp; /* parameters, ns */
 	bool warped, fresh;
@@ -57,7 +57,7 @@ struct sched_queue {
 	struct list waiting; /* in order of arrival */
 	unsigned int nr;     /* entities waiting; read without the lock as a hint */
 	struct sched_ent *curr;
-	int64_t bvt_svt;	  /* least virtual time of the runnable, never falls */
+	int64_t bvt_svt;	   /* least virtual time of the runnable, never falls */
 	uint32_t atropos_reserved; /* parts per million promised to entities placed here */
 };
 
@@ -68,6 +68,7 @@ struct sched_ops {
 	/* Checked parameters. -EINVAL: not with what else is placed here. New entities: as detached. */
 	int (*set)(struct sched_queue *q, struct sched_ent *e, const struct xeno_ctl_sched *p);
 	void (*get)(const struct sched_ent *e, struct xeno_ctl_sched *p);
+	/* It could be placed here as well. NULL: always. */
 	bool (*fits)(const struct sched_queue *q, const struct sched_ent *e);
 	void (*attach)(struct sched_queue *q, struct sched_ent *e); /* placed on this CPU */
 	void (*detach)(struct sched_queue *q, struct sched_ent *e);
@@ -75,8 +76,9 @@ struct sched_ops {
 	void (*charge)(struct sched_queue *q, struct sched_ent *e, s_time_t ran, s_time_t t);
 	/* Who runs now, of waiting and curr; NULL: nobody. *until: when to ask again, 0 = at the next change. */
 	struct sched_ent *(*pick)(struct sched_queue *q, s_time_t t, s_time_t *until);
-	/* e, waiting, should run at once in place of q->curr, which has been charged up to t. */
+	/* e, waiting, should run at once in place of q->curr, which has been charged. NULL: never. */
 	bool (*preempts)(const struct sched_queue *q, const struct sched_ent *e);
+	/* Idle CPUs may take it. NULL: always. */
 	bool (*stealable)(const struct sched_ent *e);
 };
 
@@ -109,9 +111,8 @@ static inline bool sched_ent_waits(const struct sched_ent *e)
 }
 
 /* The choice and its consequences for the queue: curr waits again, the chosen runs. */
-static inline struct sched_ent *sched_queue_switch(const struct sched_ops *ops,
-						   struct sched_queue *q, s_time_t t,
-						   s_time_t *until)
+static inline struct sched_ent *
+sched_queue_switch(const struct sched_ops *ops, struct sched_queue *q, s_time_t t, s_time_t *until)
 {
 	struct sched_ent *prev = q->curr, *next = ops->pick(q, t, until);
 
@@ -127,17 +128,26 @@ static inline struct sched_ent *sched_queue_switch(const struct sched_ops *ops,
 	return next;
 }
 
-/* An entity an idle CPU may take from this queue, or NULL. Its state must have been saved. */
+static inline bool sched_ent_may_move(const struct sched_ops *ops, const struct sched_ent *e)
+{
+	return !ops->stealable || ops->stealable(e);
+}
+
+/* An entity an idle CPU may take from this queue, or NULL. *busy: one is not saved yet, else would do. */
 static inline struct sched_ent *sched_queue_victim(const struct sched_ops *ops,
-						   const struct sched_queue *q, unsigned int cpu)
+						   const struct sched_queue *q, unsigned int cpu,
+						   bool *busy)
 {
 	struct list *p;
 
 	list_for_each(p, &q->waiting) {
 		struct sched_ent *e = list_entry(p, struct sched_ent, link);
 
-		if (cpumask_test(e->affinity, cpu) && !READ_ONCE(*e->running) && ops->stealable(e))
+		if (!cpumask_test(e->affinity, cpu) || !sched_ent_may_move(ops, e))
+			continue;
+		if (!READ_ONCE(*e->running))
 			return e;
+		*busy = true;
 	}
 	return NULL;
 }

@@ -11,9 +11,9 @@
 
 #include <hyp/types.h>
 
-#define MICROSECS(n) ((s_time_t)(n) * 1000)
-#define MILLISECS(n) ((s_time_t)(n) * 1000000)
-#define SECONDS(n) ((s_time_t)(n) * 1000000000)
+#define MICROSECS(n) ((s_time_t)(n)*1000)
+#define MILLISECS(n) ((s_time_t)(n)*1000000)
+#define SECONDS(n) ((s_time_t)(n)*1000000000)
 
 /* --- timers (time/timer.c) */
 typedef void timer_fn(void *data);
