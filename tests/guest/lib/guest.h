@@ -117,7 +117,7 @@ static inline struct percpu *this_vcpu(void)
 	uint64_t sp;
 
 	__asm__ volatile("mov %%rsp, %0" : "=r"(sp));
-	return *(struct percpu **)(sp & ~(STACK_SIZE - 1ul));
+	return *(struct percpu **)(sp & ~(KSTACK_SIZE - 1ul));
 }
 
 static inline struct vcpu_info *vcpu_info(void)
@@ -206,6 +206,8 @@ _Noreturn void iret_frame(struct frame *f, uint64_t flags);
 void jump_back(struct jump *j, long value);
 /* Sees every trap first; true = handled, continue at the frame. */
 extern bool (*trap_hook)(struct frame *f);
+/* Called before anything else in a trap, on the stack it came on. */
+extern void (*trap_early)(void);
 long probe_read(uint64_t va);
 long probe_write(uint64_t va);
 long probe_exec(uint64_t va);

@@ -7,7 +7,7 @@
  *	rsp -> r15 .. rdi (15 words), vector, error code, rip, cs, rflags, rsp, ss
  * and hands it to trap_entry(). Going back is always by the iret hypercall.
  *
- * Stacks are STACK_SIZE blocks aligned to their size with a struct percpu at the bottom.
+ * Stacks are KSTACK_SIZE blocks aligned to their size with a struct percpu at the bottom.
  */
 #include <public/xen.h>
 #include "layout.h"
@@ -36,7 +36,7 @@
 	.globl _start
 _start:
 	cld
-	lea stacks + STACK_SIZE(%rip), %rsp
+	lea stacks + KSTACK_SIZE(%rip), %rsp
 	mov %rsi, si(%rip)
 	xor %ebp, %ebp
 	call start_c
@@ -206,9 +206,9 @@ iret_frame:
 	jmp iret_flags
 
 	.section .bss
-	.balign STACK_SIZE
+	.balign KSTACK_SIZE
 	.globl stacks
 stacks:
-	.skip STACK_SIZE * 2 * MAX_TEST_VCPUS
+	.skip KSTACK_SIZE * 2 * MAX_TEST_VCPUS
 
 	.section .note.GNU-stack, "", @progbits

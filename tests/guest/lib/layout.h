@@ -4,7 +4,7 @@
 #define GUEST_LAYOUT_H
 
 #define VIRT_BASE 0xffffffff80000000
-#define STACK_SIZE 16384
+#define KSTACK_SIZE 16384
 #define MAX_TEST_VCPUS 4
 
 /* Pseudo vectors of struct frame: callbacks. */

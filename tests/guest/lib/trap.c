@@ -7,9 +7,10 @@
 
 #include <public/callback.h>
 
-extern uint8_t stacks[][STACK_SIZE];
+extern uint8_t stacks[][KSTACK_SIZE];
 struct percpu percpu[MAX_TEST_VCPUS];
 bool (*trap_hook)(struct frame *f);
+void (*trap_early)(void);
 static struct vcpu_guest_context context;
 
 void trap_entry(struct frame *f);
@@ -18,7 +19,7 @@ long catch_asm(long (*fn)(void *), void *arg, struct jump *j);
 
 static uint64_t stack_top(unsigned int n)
 {
-	return A(stacks[n]) + STACK_SIZE;
+	return A(stacks[n]) + KSTACK_SIZE;
 }
 
 uint64_t entry_stack(unsigned int id)
@@ -45,9 +46,12 @@ static void describe(struct frame *f)
 
 void trap_entry(struct frame *f)
 {
-	struct percpu *p = this_vcpu();
+	struct percpu *p;
 	bool user = (f->cs & 3) == 3;
 
+	if (trap_early)
+		trap_early();
+	p = this_vcpu();
 	if (f->vector == X86_PF)
 		p->cr2 = vcpu_info()->arch.cr2;
 	if (f->vector == VEC_EVENT) {
