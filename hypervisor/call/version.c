@@ -9,6 +9,14 @@
 #include <hyp/version.h>
 #include <public/version.h>
 
+/* hypervisor/Makefile defines both. */
+#ifndef XENO_VERSION
+#define XENO_VERSION "unversioned"
+#define XENO_BUILD_DATE "unknown date"
+#endif
+const char xeno_version[] = XENO_VERSION, xeno_build_date[] = XENO_BUILD_DATE;
+
+#define ENODATA 61
 #define ABI_MAJOR 4
 #define ABI_MINOR 17
 
@@ -43,7 +51,7 @@ static long compile_info(uint64_t gva)
 
 	strlcpy(ci.compiler, "gcc " __VERSION__, sizeof(ci.compiler));
 	strlcpy(ci.compile_by, "xeno", sizeof(ci.compile_by));
-	strlcpy(ci.compile_date, XENO_BUILD_DATE, sizeof(ci.compile_date));
+	strlcpy(ci.compile_date, xeno_build_date, sizeof(ci.compile_date));
 	return copy_out(gva, &ci, sizeof(ci));
 }
 
@@ -74,7 +82,7 @@ long hc_xen_version(struct hc_args *a)
 	case XENVER_capabilities:
 		return copy_string(gva, "xen-3.0-x86_64 ", sizeof(xen_capabilities_info_t));
 	case XENVER_changeset:
-		return copy_string(gva, XENO_VERSION, sizeof(xen_changeset_info_t));
+		return copy_string(gva, xeno_version, sizeof(xen_changeset_info_t));
 	case XENVER_platform_parameters:
 		return copy_out(gva, &pp, sizeof(pp));
 	case XENVER_get_features:

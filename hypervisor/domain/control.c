@@ -438,7 +438,7 @@ static int ctl_phys_info(struct xeno_control *c, struct domain *unused)
 				     .tsc_khz = tsc_khz,
 				     .nr_cpus = nr_cpus,
 				     .nr_domains = domain_count() };
-	snprintf(u->version, sizeof(u->version), "%s (%s)", XENO_VERSION, XENO_BUILD_DATE);
+	snprintf(u->version, sizeof(u->version), "%s (%s)", xeno_version, xeno_build_date);
 	strlcpy(u->scheduler, sched_name(), sizeof(u->scheduler));
 	strlcpy(u->cmdline, hyp_cmdline, sizeof(u->cmdline));
 	return 0;

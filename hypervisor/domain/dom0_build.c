@@ -377,39 +377,20 @@ static void start_vcpu(const struct build *b)
 
 /* --- physical devices */
 
-static uint16_t com1_port(void)
-{
-	const char *p = strchr(opt.com1, ',');
-
-	p = p ? strchr(p + 1, ',') : NULL;
-	return p && p[1] ? (uint16_t)strtoull(p + 1, NULL, 0) : 0x3f8;
-}
-
-static bool console_on(const char *name)
-{
-	size_t len = strlen(name);
-	const char *p = opt.console;
-
-	while (p && strncmp(p, name, len)) {
-		p = strchr(p, ',');
-		p = p ? p + 1 : NULL;
-	}
-	return p != NULL;
-}
-
 /* Domain 0 gets every port but those the hypervisor drives itself. */
 static void grant_ports(struct domain *d)
 {
 	static const struct {
 		uint16_t first, last;
 	} ours[] = { { 0x20, 0x21 }, { 0x40, 0x43 }, { 0xa0, 0xa1 } };
+	struct com_options com;
 
 	d->io_bitmap = must(hyp_page_alloc(1));
 	for (size_t i = 0; i < ARRAY_SIZE(ours); i++)
 		for (unsigned int p = ours[i].first; p <= ours[i].last; p++)
 			set_bit(d->io_bitmap, p);
-	if (console_on("com1"))
-		for (unsigned int p = com1_port(), end = p + 8; p < end && p < 65536; p++)
+	if (list_has(opt.console, "com1") && parse_com1(opt.com1, &com))
+		for (unsigned int p = com.port, end = p + 8; p < end && p < 65536; p++)
 			set_bit(d->io_bitmap, p);
 }
 

@@ -226,13 +226,15 @@ int xs_put(struct xs_nodes *n, const char *path, size_t len, const char *val, si
 	return 0;
 }
 
-int xs_remove(struct xs_nodes *n, const char *path, size_t len)
+int xs_remove(struct xs_nodes *n, const char *path, size_t len, bool keep)
 {
 	struct xs_rec *r = len ? xs_find(n, path, len) : NULL;
+	uint32_t off;
 
 	if (!r)
 		return -ENOENT;
-	close_gap(n, rec_off(n, r), subtree_end(n, r) - rec_off(n, r));
+	off = rec_off(n, r) + (keep ? r->size : 0);
+	close_gap(n, off, subtree_end(n, r) - off);
 	return 0;
 }
 

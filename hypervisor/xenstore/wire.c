@@ -513,10 +513,12 @@ static int do_mkdir(struct xs_req *r)
 	return put(r, NULL, 0);
 }
 
+/* A guest that removes one of its top-level directories empties it: it could not make it again. */
 static int do_rm(struct xs_req *r)
 {
 	const struct xs_rec *parent;
 	size_t plen = r->loc.len;
+	bool keep;
 
 	if (!plen)
 		return -EACCES;
@@ -526,9 +528,10 @@ static int do_rm(struct xs_req *r)
 	parent = xs_find(r->nodes, r->loc.path, plen);
 	if (!parent)
 		return -ENOENT;
-	if (!r->c->privileged && !(parent->flags & XSN_GUEST_RW))
+	keep = !r->c->privileged && !(parent->flags & XSN_GUEST_RW);
+	if (keep && !may_write(r))
 		return -EACCES;
-	if (!xs_remove(r->nodes, r->loc.path, r->loc.len))
+	if (!xs_remove(r->nodes, r->loc.path, r->loc.len, keep))
 		changed(r, true);
 	return reply_ok(r);
 }
@@ -789,7 +792,7 @@ int xs_rm(struct xs_store *s, struct xs_conn *c, const char *path)
 		return -EINVAL;
 	if (!plen)
 		return -EACCES;
-	err = xs_remove(&c->nodes, path, plen);
+	err = xs_remove(&c->nodes, path, plen, false);
 	if (err)
 		return err;
 	c->nodes.gen = ++s->gen;

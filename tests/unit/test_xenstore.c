@@ -188,8 +188,13 @@ static void test_rights(const char *test)
 	CHECK(ERR("EACCES"));
 	SEND(guest, XS_WRITE, 0, "fresh\0x");
 	CHECK(ERR("EACCES"));
-	SEND(guest, XS_RM, 0, "device\0");
+	SEND(guest, XS_RM, 0, "name\0");
 	CHECK(ERR("EACCES"));
+	SEND(guest, XS_WRITE, 0, "device/1/2\0x");
+	SEND(guest, XS_RM, 0, "device\0");
+	CHECK(IS("OK\0") && xs_find(&guest->nodes, "device", 6));
+	SEND(guest, XS_DIRECTORY, 0, "device\0");
+	CHECK(IS("") && out_type == XS_DIRECTORY);
 	SEND(guest, XS_WATCH, 0, "/local/domain/6\0t\0");
 	CHECK(ERR("EACCES"));
 	SEND(guest, XS_INTRODUCE, 0, "1\0");

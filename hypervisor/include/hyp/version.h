@@ -1,14 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Who we are; hypervisor/Makefile defines both (version from git, date from SOURCE_DATE_EPOCH). */
+/* Who we are (call/version.c): from git, and from SOURCE_DATE_EPOCH. */
 #ifndef HYP_VERSION_H
 #define HYP_VERSION_H
 
-#ifndef XENO_VERSION
-#define XENO_VERSION "unversioned"
-#endif
-#ifndef XENO_BUILD_DATE
-#define XENO_BUILD_DATE "unknown date"
-#endif
-#define ENODATA 61
+extern const char xeno_version[], xeno_build_date[];
 
 #endif

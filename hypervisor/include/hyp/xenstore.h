@@ -57,8 +57,8 @@ struct xs_rec *xs_find(const struct xs_nodes *n, const char *path, size_t len);
 struct xs_rec *xs_find_nearest(const struct xs_nodes *n, const char *path, size_t len);
 /* Sets the value, making the node and its parents; val NULL: only makes them. 0, -ENOSPC, -ENOMEM. */
 int xs_put(struct xs_nodes *n, const char *path, size_t len, const char *val, size_t val_len);
-/* Removes the node (not the root) and all below. -ENOENT */
-int xs_remove(struct xs_nodes *n, const char *path, size_t len);
+/* Removes all below the node (not the root) and, unless keep, the node itself. -ENOENT */
+int xs_remove(struct xs_nodes *n, const char *path, size_t len, bool keep);
 /* Names of the children, each with its NUL: copies what fits from byte off on; returns the full size. */
 size_t xs_list(const struct xs_nodes *n, const char *path, size_t len, size_t off, char *buf,
 	       size_t size);
