@@ -3,6 +3,7 @@
 #ifndef HYP_BOOT_H
 #define HYP_BOOT_H
 
+#include <hyp/mm.h>
 #include <hyp/types.h>
 
 struct boot_module {
@@ -29,8 +30,8 @@ extern uint64_t boot_efi_systab;
 
 /* Parsed options (boot/cmdline.c); an unknown option is named in the log. */
 struct options {
-	char console[64]; /* com1,vga */
-	char com1[64];	  /* 115200,8n1[,port[,irq]] */
+	char console[64];	 /* com1,vga */
+	char com1[64];		 /* 115200,8n1[,port[,irq]] */
 	uint64_t dom0_mem_pages; /* 0 = default policy */
 	uint64_t dom0_max_pages;
 	unsigned int dom0_max_vcpus, maxcpus; /* 0 = all */
@@ -39,5 +40,45 @@ struct options {
 	bool noreboot, noacpi, ignorebiostables, split;
 };
 extern struct options opt;
+
+/*
+ * Everything below is pure code of boot/, unit-tested on the host.
+ * wrong() is called for each word that is unknown or has a bad value.
+ */
+void cmdline_parse(const char *line, struct options *o,
+		   void (*wrong)(const char *word, const char *why));
+/* A number with K, M, G or T (none: KiB), as pages; *end behind it. */
+bool parse_size(const char *s, const char **end, uint64_t *pages);
+/* True when the comma-separated list (console=) has the word. */
+bool list_has(const char *list, const char *word);
+
+struct com_options {
+	uint32_t baud;
+	uint16_t port;
+	uint8_t irq;
+};
+/* The value of com1=; false when malformed. */
+bool parse_com1(const char *s, struct com_options *c);
+
+unsigned int memmap_normalise(const struct mem_range *in, unsigned int n, uint64_t *edges,
+			      struct mem_range *out, unsigned int most, bool *lost);
+
+/*
+ * Reads the boot information at machine address info; memory [0, limit) is seen at
+ * base. Fills the variables above, mem_map and boot_reserved. NULL, or what is wrong.
+ */
+const char *multiboot_parse(uint32_t magic, uint64_t info, const char *base, uint64_t limit);
+/* Keeps [start, end) out of the free list. */
+void boot_reserve(uint64_t start, uint64_t end);
+/* The loader's copy of the RSDP; size 0 = none. */
+extern uint8_t boot_rsdp[36];
+extern unsigned int boot_rsdp_size;
+extern char boot_loader[64];
+
+/* The image's parts (xeno.lds.S); each starts on a page. */
+extern const char image_start[], image_text_end[], image_rodata_end[], image_load_end[],
+	image_end[];
+/* From boot/head.S, on the boot CPU's stack. */
+void hyp_main(uint32_t magic, uint32_t info);
 
 #endif

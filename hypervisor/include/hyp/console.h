@@ -10,14 +10,39 @@
 
 struct domain;
 
-/* --- machine console: x86/console.c */
-void console_early_init(void);		       /* before paging: serial at its default */
-void console_init(void);		       /* after options are parsed */
-void console_write(const char *s, size_t len); /* raw, all active consoles */
-/* One received character or -1; serial input is interrupt driven once APICs run, polled before. */
-int console_getc(void);
-/* Log ring: copies from position *pos (monotonic), advances it, returns bytes. */
+/*
+ * --- machine console: x86/console.c
+ * Order at boot: early_init (serial line as com1= says by default), init (options are
+ * known), map_screen (after mm_init: the framebuffer too, with what was printed so
+ * far), irq_init (the serial line's input), give_screen (it is domain 0's from now).
+ */
+void console_early_init(void);
+void console_init(void);
+void console_map_screen(void);
+void console_irq_init(void);
+void console_give_screen(void);
+/* Raw, to the serial line, and to the screen while it is ours. Any context. */
+void console_write(const char *s, size_t len);
+/* Takes over all consoles whoever holds their lock; the screen is ours again. */
+void console_panic(void);
+/* Log ring: copies from position *pos (monotonic; moved to the oldest kept), advances it, returns bytes. */
 size_t log_read(uint64_t *pos, char *buf, size_t len);
+
+/* x86/serial.c: a 16550. Input goes to conring_machine_input(), from its interrupt. */
+struct com_options;
+void serial_init(const struct com_options *c);
+void serial_write(const char *s, size_t len);
+void serial_irq_init(void);
+
+/* x86/vga.c, x86/fb.c: a screen is a grid of cells, drawn by put(). */
+struct screen_ops {
+	void (*put)(unsigned int x, unsigned int y, char c);
+	void (*cursor)(unsigned int x, unsigned int y); /* may be NULL */
+};
+void screen_start(const struct screen_ops *ops, unsigned int cols, unsigned int rows);
+void screen_write(const char *s, size_t len);
+void vga_start(volatile uint16_t *text);
+bool fb_start(void); /* as boot_video says; after mm_init */
 
 /*
  * --- PV console rings: domain/conring.c. Domain 0 has none: it writes to the

@@ -22,6 +22,8 @@ char *strchr(const char *s, int c);
 size_t strlcpy(char *dst, const char *src, size_t size);
 /* Base 0 accepts 0x and 0 prefixes. *end as in the C library. */
 unsigned long long strtoull(const char *s, char **end, int base);
+/* In place, not stable; cmp as in the C library. */
+void sort(void *base, size_t n, size_t size, int (*cmp)(const void *, const void *));
 
 /* %d %i %u %x %X %o %c %s %p %% with l ll z, width, 0 and - flags, precision. Returns the full length. */
 int vsnprintf(char *buf, size_t size, const char *fmt, va_list ap);
@@ -42,6 +44,12 @@ void gprintk(const struct domain *d, const char *fmt, ...) __printf(2, 3);
 
 /* Prints, stops all CPUs, shows registers and a symbolised backtrace, reboots unless noreboot. */
 void panic(const char *fmt, ...) __printf(1, 2) __attribute__((noreturn, cold));
+struct cpu_regs;
+/* The same for an exception of the hypervisor itself: shows its registers and where it was. */
+void panic_regs(const struct cpu_regs *r, const char *fmt, ...) __printf(2, 3)
+	__attribute__((noreturn, cold));
+/* "name+0x12" of a text address into buf, or the number when there is no such function. */
+const char *symbol_name(uint64_t addr, char *buf, size_t size);
 
 #define BUG_ON(c)                                                                                  \
 	do {                                                                                       \
