@@ -14,6 +14,8 @@
 #include <hyp/timer.h>
 #include <hyp/version.h>
 
+#define LOW_MEMORY 0x100000ul
+
 struct options opt = { .console = "com1", .com1 = "115200,8n1", .loglvl = 2 };
 
 /* --- exceptions before traps_init() */
@@ -103,7 +105,7 @@ static void read_boot_info(uint32_t magic, uint32_t info)
 	if (!is_ram(start, end))
 		panic("boot: the image at %llx-%llx is not in usable memory",
 		      (unsigned long long)start, (unsigned long long)end);
-	boot_reserve(0, 0x100000); /* firmware's data, and the page other CPUs start in */
+	boot_reserve(0, LOW_MEMORY); /* firmware's data, and the page other CPUs start in */
 	boot_reserve(start, end);
 	for (unsigned int i = 0; i < nr_boot_modules; i++)
 		printk("module %u: %llx, %llu KiB: %s\n", i,
@@ -118,8 +120,10 @@ static void start_dom0(void)
 	dom0_build(&boot_modules[0], nr_boot_modules > 1 ? &boot_modules[1] : NULL);
 	for (unsigned int i = 0; i < nr_boot_modules; i++) {
 		const struct boot_module *m = &boot_modules[i];
+		uint64_t end = m->start.a + m->size;
 
-		mm_free_boot_range(m->start, MADDR(m->start.a + m->size));
+		if (end > LOW_MEMORY)
+			mm_free_boot_range(MADDR(max(m->start.a, LOW_MEMORY)), MADDR(end));
 	}
 	console_give_screen();
 	domain_unpause(dom0);

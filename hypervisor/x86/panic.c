@@ -34,11 +34,13 @@ static void show_registers(const struct cpu_regs *r)
 	       read_cr4());
 }
 
+/* A return address may lie behind its function's end: the call is what counts. */
 static void show_call(uint64_t addr)
 {
 	char name[64];
 
-	printk("  %016llx %s\n", (unsigned long long)addr, symbol_name(addr, name, sizeof(name)));
+	printk("  %016llx %s\n", (unsigned long long)addr,
+	       symbol_name(addr - 1, name, sizeof(name)));
 }
 
 /* Frames are followed inside this CPU's stack block only, upwards. */
@@ -49,7 +51,7 @@ static void show_calls(uint64_t rip, uint64_t rbp)
 	low &= ~(uint64_t)(STACK_SIZE - 1);
 	printk("called from:\n");
 	if (rip)
-		show_call(rip);
+		show_call(rip + 1);
 	for (unsigned int i = 0; i < MAX_CALLS; i++) {
 		const uint64_t *frame = (const uint64_t *)rbp;
 

@@ -44,15 +44,28 @@ void smp_add_cpu(uint32_t id)
 		found[nr_found++] = id;
 }
 
-/* A page below 1 MiB that is usable; kept out of the free list like all of them. */
+static bool in_module(uint64_t page)
+{
+	for (unsigned int i = 0; i < nr_boot_modules; i++) {
+		const struct boot_module *m = &boot_modules[i];
+
+		if (m->start.a < page + PAGE_SIZE && page < m->start.a + m->size)
+			return true;
+	}
+	return false;
+}
+
+/* A usable page below 1 MiB, which is all kept out of the free list; 0 = none. */
 static uint64_t find_low_page(void)
 {
 	for (unsigned int i = 0; i < nr_mem_ranges; i++) {
 		const struct mem_range *r = &mem_map[i];
-		uint64_t start = max(r->start, (uint64_t)0x1000);
+		uint64_t page = max(r->start, (uint64_t)0x1000);
 
-		if (r->type == MEM_RAM && start < 0x9f000 && start + PAGE_SIZE <= r->end)
-			return start;
+		for (; r->type == MEM_RAM && page + PAGE_SIZE <= r->end && page < 0x9f000;
+		     page += PAGE_SIZE)
+			if (!in_module(page))
+				return page;
 	}
 	return 0;
 }
