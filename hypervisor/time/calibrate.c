@@ -30,11 +30,6 @@ struct ref_clock {
 static volatile uint32_t *hpet;
 static uint16_t pm_port;
 
-static uint32_t read_le32(const uint8_t *p)
-{
-	return (uint32_t)p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 | (uint32_t)p[3] << 24;
-}
-
 /* --- HPET (IA-PC HPET specification 1.0a) */
 
 #define HPET_PERIOD 1 /* in 32-bit words: femtoseconds per count */
@@ -52,9 +47,9 @@ static bool hpet_open(struct ref_clock *r)
 	uint64_t base;
 	uint32_t period;
 
-	if (!table || read_le32(table + 4) < 56 || table[40] != 0)
+	if (!table || le32(table + 4) < 56 || table[40] != 0)
 		return false;
-	base = read_le32(table + 44) | (uint64_t)read_le32(table + 48) << 32;
+	base = le64(table + 44);
 	hpet = base ? mmio_map(MADDR(base), 1024) : NULL;
 	if (!hpet)
 		return false;
@@ -76,14 +71,14 @@ static uint32_t pm_read(void)
 static bool pm_open(struct ref_clock *r)
 {
 	const uint8_t *fadt = acpi_find("FACP");
-	uint32_t len = fadt ? read_le32(fadt + 4) : 0;
+	uint32_t len = fadt ? le32(fadt + 4) : 0;
 	uint32_t a, b;
 
 	if (len < 116)
 		return false;
-	pm_port = (uint16_t)read_le32(fadt + 76);
-	if (len >= 220 && fadt[208] == 1 && read_le32(fadt + 212))
-		pm_port = (uint16_t)read_le32(fadt + 212);
+	pm_port = (uint16_t)le32(fadt + 76);
+	if (len >= 220 && fadt[208] == 1 && le32(fadt + 212))
+		pm_port = (uint16_t)le32(fadt + 212);
 	if (!pm_port)
 		return false;
 	a = pm_read();
@@ -153,7 +148,7 @@ uint64_t tsc_calibrate(void)
 {
 	struct ref_clock r;
 	struct sample a, b;
-	uint64_t dtsc, dref, hz = 0, least, most;
+	uint64_t dtsc, dref, hz, least, most;
 	unsigned int i = 0;
 
 	while (!sources[i](&r))
