@@ -396,17 +396,6 @@ static void grant_ports(struct domain *d)
 
 /* --- all of it */
 
-/* The kernel file itself, taken out of what the boot loader loaded. */
-static const void *kernel_file(const struct boot_module *m, uint64_t *size)
-{
-	const char *why = NULL;
-	const void *file = unpack_kernel(maddr_to_virt(m->start), m->size, size, &why);
-
-	if (!file)
-		panic("dom0: the kernel cannot be unpacked: %s", why);
-	return file;
-}
-
 static void free_index(struct build *b)
 {
 	for (uint64_t i = 0; i < (b->p2m_pages + PTES - 1) / PTES; i++)
@@ -433,10 +422,13 @@ static void create(struct build *b)
 void dom0_build(const struct boot_module *kernel, const struct boot_module *initrd)
 {
 	static struct build b;
+	const void *packed = maddr_to_virt(kernel->start), *file;
 	const char *why;
-	uint64_t size;
-	const void *file = kernel_file(kernel, &size);
+	size_t size;
 
+	file = unpack_kernel(packed, kernel->size, &size, &why);
+	if (!file)
+		panic("dom0: the kernel cannot be unpacked: %s", why);
 	if (elf_parse(file, size, &b.elf, &why))
 		panic("dom0: the kernel cannot be used: %s", why);
 	if (initrd) {
@@ -451,6 +443,7 @@ void dom0_build(const struct boot_module *kernel, const struct boot_module *init
 	       (unsigned long long)b.elf.entry);
 	alloc_memory(&b);
 	load_kernel(&b, file);
+	unpack_free(file, packed, kernel->size, size);
 	if (initrd)
 		copy_in(&b, b.initrd_pfn << PAGE_SHIFT, maddr_to_virt(initrd->start), initrd->size);
 	fill_start_info(&b, kernel->cmdline);
