@@ -8,8 +8,10 @@ static uint8_t *pages[N];
 
 static long reservation(int cmd, void *list, uint64_t n, uint32_t order)
 {
-	struct xen_memory_reservation r = { .extent_start = A(list), .nr_extents = n,
-					    .extent_order = order, .domid = DOMID_SELF };
+	struct xen_memory_reservation r = { .extent_start = A(list),
+					    .nr_extents = n,
+					    .extent_order = order,
+					    .domid = DOMID_SELF };
 
 	return hc(memory_op, cmd, &r);
 }
@@ -85,7 +87,8 @@ static void still_used(void)
 static void refused(void)
 {
 	uint64_t list[4] = { LARGE_MFN, root, ~0ul, 0 };
-	struct xen_memory_reservation r = { .extent_start = A(list), .nr_extents = 1,
+	struct xen_memory_reservation r = { .extent_start = A(list),
+					    .nr_extents = 1,
 					    .domid = 0x1234 };
 	struct xen_memory_domain d = { .domid = 0x1234 };
 	long before = current_pages();
@@ -120,8 +123,11 @@ static void exchange(void)
 	}
 	x = (struct xen_memory_exchange){
 		.in = { .extent_start = A(in), .nr_extents = 16, .domid = DOMID_SELF },
-		.out = { .extent_start = A(out), .nr_extents = 1, .extent_order = 4,
-			 .mem_flags = XENMEMF_address_bits(32), .domid = DOMID_SELF },
+		.out = { .extent_start = A(out),
+			 .nr_extents = 1,
+			 .extent_order = 4,
+			 .mem_flags = XENMEMF_address_bits(32),
+			 .domid = DOMID_SELF },
 	};
 	ret = hc(memory_op, XENMEM_exchange, &x);
 	EXPECT(current_pages(), before);

@@ -33,8 +33,8 @@ static long page_version(void)
 
 	__asm__ volatile("call *%1"
 			 : "=a"(ret)
-			 : "r"(hypercall_page + 32 * __HYPERVISOR_xen_version),
-			   "D"(XENVER_version), "S"(0)
+			 : "r"(hypercall_page + 32 * __HYPERVISOR_xen_version), "D"(XENVER_version),
+			   "S"(0)
 			 : "rcx", "rdx", "r8", "r9", "r10", "r11", "memory");
 	return ret;
 }

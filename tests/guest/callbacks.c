@@ -26,12 +26,16 @@ static void registrations(void)
 				expect_bad(hc(callback_op, CALLBACKOP_register, &r), "callback",
 					   bad[i]);
 		}
-		t[0] = (struct trap_info){ .vector = 0x90, .cs = FLAT_KERNEL_CS64,
+		t[0] = (struct trap_info){ .vector = 0x90,
+					   .cs = FLAT_KERNEL_CS64,
 					   .address = bad[i] };
 		expect_bad(hc(set_trap_table, t), "trap", bad[i]);
-		expect_bad(hc(set_callbacks, bad[i], entry_failsafe, entry_syscall), "event", bad[i]);
-		expect_bad(hc(set_callbacks, entry_event, bad[i], entry_syscall), "failsafe", bad[i]);
-		expect_bad(hc(set_callbacks, entry_event, entry_failsafe, bad[i]), "syscall", bad[i]);
+		expect_bad(hc(set_callbacks, bad[i], entry_failsafe, entry_syscall), "event",
+			   bad[i]);
+		expect_bad(hc(set_callbacks, entry_event, bad[i], entry_syscall), "failsafe",
+			   bad[i]);
+		expect_bad(hc(set_callbacks, entry_event, entry_failsafe, bad[i]), "syscall",
+			   bad[i]);
 		traps_install();
 	}
 	struct callback_register unknown = { .type = 77, .address = A(entry_event) };

@@ -67,7 +67,9 @@ static void malformed(void)
 
 void test(void)
 {
-	struct frame f = { .rip = USER_TEXT, .rsp = USER_STACK_TOP, .rflags = RFLAGS_IF,
+	struct frame f = { .rip = USER_TEXT,
+			   .rsp = USER_STACK_TOP,
+			   .rflags = RFLAGS_IF,
 			   .rax = 0x40000000 };
 	struct regs r = { .rax = 0 };
 

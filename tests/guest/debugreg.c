@@ -69,8 +69,8 @@ static void watch_code(void)
 	hits = 0;
 	EXPECT(hc(set_debugreg, 1, A(hypercall_page) + 32 * __HYPERVISOR_sched_op), 0);
 	EXPECT(hc(set_debugreg, 7, 0x404), 0);
-	__asm__ volatile("call *%0"
-			 :: "r"(hypercall_page + 32 * __HYPERVISOR_sched_op), "D"(SCHEDOP_yield)
+	__asm__ volatile("call *%0" ::"r"(hypercall_page + 32 * __HYPERVISOR_sched_op),
+			 "D"(SCHEDOP_yield)
 			 : "rax", "rcx", "rdx", "rsi", "r8", "r9", "r10", "r11", "memory");
 	EXPECT(hits, 1);
 	EXPECT(hit_rip, A(hypercall_page) + 32 * __HYPERVISOR_sched_op);
@@ -79,7 +79,9 @@ static void watch_code(void)
 
 static void in_user_mode(void)
 {
-	struct frame f = { .rip = USER_TEXT, .rsp = USER_STACK_TOP, .rflags = RFLAGS_IF,
+	struct frame f = { .rip = USER_TEXT,
+			   .rsp = USER_STACK_TOP,
+			   .rflags = RFLAGS_IF,
 			   .rdi = USER_DATA + 8 };
 
 	user_code("\x88\x07\x90\x0f\x05", 5);

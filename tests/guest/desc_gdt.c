@@ -107,8 +107,8 @@ static void in_use(void)
 static void wild_counts(void)
 {
 	static uint64_t frames[16];
-	static const uint64_t bad[] = { 14 * 512 + 1, 15 * 512, 8192, 8193, 65536, 0x7fffffff,
-					0xffffffff, 1ul << 32, 1ul << 63, ~0ul };
+	static const uint64_t bad[] = { 14 * 512 + 1, 15 * 512,	  8192,	     8193,	65536,
+					0x7fffffff,   0xffffffff, 1ul << 32, 1ul << 63, ~0ul };
 
 	memset(gdt, 0, PAGE_SIZE);
 	make_ro(gdt);

@@ -5,7 +5,7 @@
 #define DATA 0x00cff3000000fffful
 #define GATE 0x0000ec0000080000ul
 #define FAR 0x5000001000ul
-#define SEL(n) ((uint64_t)(n) * 8 | 7)
+#define SEL(n) ((uint64_t)(n)*8 | 7)
 
 static uint64_t *good, *gates;
 
@@ -21,8 +21,8 @@ static long load_fs(uint64_t sel)
 
 static void bad_arguments(void)
 {
-	static const uint64_t va[] = { BAD_NONCANON, BAD_HYP, 0xffff808000010000, 0xffff87fffffff000,
-				       0x00007ffffffff000 };
+	static const uint64_t va[] = { BAD_NONCANON, BAD_HYP, 0xffff808000010000,
+				       0xffff87fffffff000, 0x00007ffffffff000 };
 
 	REFUSED(mmuext(MMUEXT_SET_LDT, A(good) + 8, 512));
 	REFUSED(mmuext(MMUEXT_SET_LDT, A(good), 8193));

@@ -168,8 +168,12 @@ static void masks(void)
 /* An event finds user mode. */
 static void in_user_mode(void)
 {
-	struct frame f = { .rip = USER_TEXT, .rsp = USER_STACK_TOP, .rflags = RFLAGS_IF,
-			   .rcx = 0x1234, .r11 = 0x5678, .rdi = USER_DATA };
+	struct frame f = { .rip = USER_TEXT,
+			   .rsp = USER_STACK_TOP,
+			   .rflags = RFLAGS_IF,
+			   .rcx = 0x1234,
+			   .r11 = 0x5678,
+			   .rdi = USER_DATA };
 	unsigned int q = bind_ipi(0);
 
 	user_code("\xff\x07\x0f\x05", 4); /* incl (%rdi); syscall */

@@ -9,8 +9,10 @@ struct fault {
 	uint64_t error, rip; /* offset of the saved rip */
 	bool kernel_only;
 };
-#define F(name, bytes, vector, error, rip, ...)                                         \
-	{ name, bytes, sizeof(bytes) - 1, vector, error, rip, ##__VA_ARGS__ }
+#define F(name, bytes, vector, error, rip, ...)                                                    \
+	{                                                                                          \
+		name, bytes, sizeof(bytes) - 1, vector, error, rip, ##__VA_ARGS__                  \
+	}
 
 /* rdi: non-canonical, rsi: selector beyond the GDT */
 static const struct fault faults[] = {
@@ -40,8 +42,11 @@ static void all(void)
 	for (unsigned int i = 0; i < sizeof(faults) / sizeof(faults[0]); i++) {
 		const struct fault *t = &faults[i];
 		struct regs r = { .rdi = BAD_NONCANON, .rsi = 0x7f58 };
-		struct frame f = { .rip = USER_TEXT, .rsp = USER_STACK_TOP, .rflags = RFLAGS_IF,
-				   .rdi = BAD_NONCANON, .rsi = 0x7f58 };
+		struct frame f = { .rip = USER_TEXT,
+				   .rsp = USER_STACK_TOP,
+				   .rflags = RFLAGS_IF,
+				   .rdi = BAD_NONCANON,
+				   .rsi = 0x7f58 };
 		long v = exec(t->bytes, t->len, &r);
 
 		check(t, v, &this_vcpu()->last, this_vcpu()->last.rip - t->rip, false);
@@ -74,17 +79,19 @@ static void do_steps(uint64_t unused)
 {
 	__asm__ volatile("pushf; orl $0x100, (%%rsp); popf\n"
 			 "nop; nop; nop; nop; nop; nop; nop; nop\n"
-			 "pushf; andl $~0x100, (%%rsp); popf" ::: "memory", "cc");
+			 "pushf; andl $~0x100, (%%rsp); popf" ::
+				 : "memory", "cc");
 }
 
 static void single_step(void)
 {
-	struct frame f = { .rip = USER_TEXT, .rsp = USER_STACK_TOP,
+	struct frame f = { .rip = USER_TEXT,
+			   .rsp = USER_STACK_TOP,
 			   .rflags = RFLAGS_IF | RFLAGS_TF };
 
 	trap_hook = on_step;
 	steps = 0;
-	EXPECT(catch(do_steps, 0), -1);
+	EXPECT(catch (do_steps, 0), -1);
 	CHECK(steps == 6, "%u steps in the kernel", steps);
 	for (int i = 1; i < 6; i++)
 		CHECK(step_rip[i] - step_rip[i - 1] == 1, "step %d from %lx to %lx", i,
@@ -97,7 +104,8 @@ static void single_step(void)
 	/* Stepping over a system call and a hypercall must not step the hypervisor. */
 	steps = 0;
 	user_code("\x0f\x05", 2);
-	f = (struct frame){ .rip = USER_TEXT, .rsp = USER_STACK_TOP,
+	f = (struct frame){ .rip = USER_TEXT,
+			    .rsp = USER_STACK_TOP,
 			    .rflags = RFLAGS_IF | RFLAGS_TF };
 	user_run(&f, 0);
 	trap_hook = NULL;
@@ -111,7 +119,9 @@ static void step_hypercall(void)
 	steps = 0;
 	/* pushf; orl $0x100, (%rsp); popf; syscall; pushf; andl; popf */
 	EXPECT(EXEC("\x9c\x81\x0c\x24\x00\x01\x00\x00\x9d\x0f\x05"
-		    "\x9c\x81\x24\x24\xff\xfe\xff\xff\x9d", &r), -1);
+		    "\x9c\x81\x24\x24\xff\xfe\xff\xff\x9d",
+		    &r),
+	       -1);
 	trap_hook = NULL;
 	EXPECT(r.rax, 4096);
 	for (unsigned int i = 0; i < steps && i < 16; i++)

@@ -55,7 +55,7 @@ void test(void)
 	EXPECT(user_run(&f, 0), VEC_SYSCALL);
 	fill(7);
 	EXPECT(hc(fpu_taskswitch, 1), 0);
-	EXPECT(catch(touch, 8), X86_NM);
+	EXPECT(catch (touch, 8), X86_NM);
 	EXPECT(hc(fpu_taskswitch, 1), 0);
 	f.rip = USER_TEXT;
 	EXPECT(user_run(&f, 0), X86_NM);
@@ -66,10 +66,10 @@ void test(void)
 	EXPECT(hc(fpu_taskswitch, 0), 0);
 	check(7, "after fpu_taskswitch(0)");
 	/* The emulator of the tests does not raise these. */
-	v = catch(divide, 0);
+	v = catch (divide, 0);
 	CHECK(v == X86_XM || v == -1, "division by zero: trap %ld", v);
 	__asm__ volatile("ldmxcsr %0" ::"m"(csr));
-	v = catch(divide87, 0);
+	v = catch (divide87, 0);
 	CHECK(v == X86_MF || v == -1, "x87 division by zero: trap %ld", v);
 	__asm__ volatile("fninit");
 }

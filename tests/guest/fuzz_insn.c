@@ -35,6 +35,12 @@ static bool on_trap(struct frame *f)
 	return false;
 }
 
+/* Something that cleared TF and loops. */
+static void on_timer(unsigned int port)
+{
+	catch_abort(1001);
+}
+
 static void enter(uint64_t arg)
 {
 	iret_frame((struct frame *)arg, 0);
@@ -52,8 +58,8 @@ static struct frame start(uint64_t rip)
 
 static void random_bytes(uint8_t *at, unsigned int n)
 {
-	static const uint8_t first[] = { 0x0f, 0x0f, 0x0f, 0x66, 0xf0, 0xf2, 0xf3, 0x48, 0x2e, 0x64,
-					 0xc4, 0xc5, 0x62, 0xcd, 0x8e, 0x9d, 0xcf, 0xca };
+	static const uint8_t first[] = { 0x0f, 0x0f, 0x0f, 0x66, 0xf0, 0xf2, 0xf3, 0x48, 0x2e,
+					 0x64, 0xc4, 0xc5, 0x62, 0xcd, 0x8e, 0x9d, 0xcf, 0xca };
 
 	for (unsigned int i = 0; i < n; i++)
 		at[i] = (uint8_t)rnd();
@@ -65,6 +71,15 @@ static void random_bytes(uint8_t *at, unsigned int n)
 
 /* The length in bytes the instruction is cut to: most have room. */
 static unsigned int tries[2], traps[32 + 1];
+
+/* MOV from a control or debug register to RSP works in the kernel only. */
+static bool moves_to_rsp(const uint8_t *b, unsigned int n)
+{
+	for (unsigned int i = 0; i + 2 < n; i++)
+		if (b[i] == 0x0f && (b[i + 1] == 0x20 || b[i + 1] == 0x21) && (b[i + 2] & 7) == 4)
+			return true;
+	return false;
+}
 
 static void one(void)
 {
@@ -79,7 +94,8 @@ static void one(void)
 	v = user_run(&f, 0);
 	tries[0]++;
 	traps[v >= 0 && v < 32 ? v : 32]++;
-	if (f.rsp < AREA + 0x3000 || f.rsp > AREA + AREA_SIZE - 64)
+	if (v == 1001 || moves_to_rsp(code + at, n) || f.rsp < AREA + 0x3000 ||
+	    f.rsp > AREA + AREA_SIZE - 64)
 		return;
 	next = f.rip - UCODE;
 	if (v == X86_DB && next > at && next < PAGE_SIZE)
@@ -87,9 +103,8 @@ static void one(void)
 	f = start(KCODE + at);
 	f.cs = KERNEL_CS;
 	f.ss = KERNEL_SS;
-	f.rflags = RFLAGS_TF;
 	restore();
-	v = catch(enter, A(&f));
+	v = catch (enter, A(&f));
 	tries[1]++;
 	CHECK(v != -1, "an instruction came back by itself");
 }
@@ -108,10 +123,17 @@ void test(void)
 	map_far(UCODE, mfn_of(code), PTE_P | PTE_US | PTE_A);
 	map_far(KCODE, mfn_of(code), PTE_P | PTE_A);
 	mmuext(MMUEXT_TLB_FLUSH_ALL, 0, 0);
+	port_unmask(bind_virq(VIRQ_TIMER));
+	event_hook = on_timer;
+	EXPECT(hc(vcpu_op, VCPUOP_set_periodic_timer, 0,
+		  &(struct vcpu_set_periodic_timer){ .period_ns = 5000000 }),
+	       0);
 	trap_hook = on_trap;
 	trap_early = restore;
 	for (uint64_t i = 0; i < n; i++) {
 		one();
+		if (i % 2048 == 0)
+			print("note: %lu", i);
 		if (i % 256 == 0) {
 			EXPECT(hc(xen_version, XENVER_pagesize, 0), 4096);
 			hc(fpu_taskswitch, 0);
@@ -119,6 +141,7 @@ void test(void)
 	}
 	trap_early = NULL;
 	events_off();
+	hc(vcpu_op, VCPUOP_stop_periodic_timer, 0, 0);
 	print("note: %u in user mode, %u in the kernel; #UD %u #GP %u #PF %u #DB %u", tries[0],
 	      tries[1], traps[X86_UD], traps[X86_GP], traps[X86_PF], traps[X86_DB]);
 }

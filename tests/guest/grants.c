@@ -19,8 +19,11 @@ static void allow(unsigned int ref, domid_t who, uint64_t mfn, uint16_t flags)
 
 static int map(uint64_t ref, uint32_t flags, uint64_t va, uint32_t *handle)
 {
-	struct gnttab_map_grant_ref m = { .host_addr = va, .flags = flags, .ref = (uint32_t)ref,
-					  .dom = self, .status = 99 };
+	struct gnttab_map_grant_ref m = { .host_addr = va,
+					  .flags = flags,
+					  .ref = (uint32_t)ref,
+					  .dom = self,
+					  .status = 99 };
 
 	EXPECT(hc(grant_table_op, GNTTABOP_map_grant_ref, &m, 1), 0);
 	*handle = m.handle;
@@ -39,7 +42,8 @@ static void setup(void)
 {
 	static uint64_t frames[64];
 	struct gnttab_query_size q = { .dom = DOMID_SELF };
-	struct gnttab_setup_table s = { .dom = DOMID_SELF, .nr_frames = 1,
+	struct gnttab_setup_table s = { .dom = DOMID_SELF,
+					.nr_frames = 1,
 					.frame_list = A(frames) };
 	struct gnttab_set_version v = { .version = 1 };
 
@@ -59,7 +63,8 @@ static void setup(void)
 	EXPECT(hc(grant_table_op, GNTTABOP_setup_table, &s, 1), 0);
 	CHECK(s.status < 0, "the table of a domain that is not there");
 	/* Granting the page tables or the grant table itself: below. */
-	s = (struct gnttab_setup_table){ .dom = DOMID_SELF, .nr_frames = ~0u,
+	s = (struct gnttab_setup_table){ .dom = DOMID_SELF,
+					 .nr_frames = ~0u,
 					 .frame_list = A(frames) };
 	hc(grant_table_op, GNTTABOP_setup_table, &s, 1);
 }
@@ -136,8 +141,10 @@ static void copies(void)
 	EXPECT(hc(grant_table_op, GNTTABOP_copy, &c, 1), 0);
 	EXPECT(c.status, GNTST_okay);
 	CHECK(to[15] == 0 && to[16] == 0x3c && to[115] == 0x3c && to[116] == 0, "copied wrong");
-	static const uint16_t bad[][3] = { { 4000, 0, 100 }, { 0, 4000, 100 }, { 0, 0, 4097 },
-					   { 65535, 0, 2 }, { 0, 65535, 65535 }, { 4096, 4096, 1 } };
+	static const uint16_t bad[][3] = {
+		{ 4000, 0, 100 }, { 0, 4000, 100 },    { 0, 0, 4097 },
+		{ 65535, 0, 2 },  { 0, 65535, 65535 }, { 4096, 4096, 1 }
+	};
 	for (unsigned int i = 0; i < 6; i++) {
 		c.source.offset = bad[i][0];
 		c.dest.offset = bad[i][1];

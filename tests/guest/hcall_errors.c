@@ -70,8 +70,14 @@ static uint8_t *edge; /* a mapped page, nothing behind it */
 
 static void bad_pointers(void)
 {
-	const uint64_t bad[] = { BAD_UNMAPPED, BAD_NONCANON, BAD_HYP, BAD_TOP, 0xffff808000009000,
-				 0xffff820000200000, 0xffff87fffffffffe, 0x00007ffffffffffe,
+	const uint64_t bad[] = { BAD_UNMAPPED,
+				 BAD_NONCANON,
+				 BAD_HYP,
+				 BAD_TOP,
+				 0xffff808000009000,
+				 0xffff820000200000,
+				 0xffff87fffffffffe,
+				 0x00007ffffffffffe,
 				 EDGE + PAGE_SIZE - 1 };
 
 	for (unsigned int i = 0; i < sizeof(calls) / sizeof(calls[0]); i++) {
@@ -111,7 +117,8 @@ static void read_only_results(void)
 static void inner_pointers(uint64_t bad)
 {
 	struct sched_poll poll = { .ports = bad, .nr_ports = 1, .timeout = 1 };
-	struct xen_memory_reservation r = { .extent_start = bad, .nr_extents = 1,
+	struct xen_memory_reservation r = { .extent_start = bad,
+					    .nr_extents = 1,
 					    .domid = DOMID_SELF };
 	struct xen_memory_map map = { .nr_entries = 4, .buffer = bad };
 	struct xen_machphys_mfn_list list = { .max_extents = 1, .extent_start = bad };

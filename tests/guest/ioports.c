@@ -3,13 +3,13 @@
 #include <public/physdev.h>
 #include "lib/guest.h"
 
-static const uint16_t ports[] = { 0x20, 0x21, 0x40, 0x43, 0x60, 0x61, 0x64, 0x70, 0x71, 0x80, 0x92,
-				  0xa1, 0xb2, 0x1f0, 0x2f8, 0x3f8, 0x3fd, 0x4d0, 0x604, 0xb004,
-				  0xcf8, 0xcf9, 0xcfc, 0xffff };
+static const uint16_t ports[] = { 0x20,	 0x21,	0x40,  0x43,   0x60,  0x61,  0x64,  0x70,
+				  0x71,	 0x80,	0x92,  0xa1,   0xb2,  0x1f0, 0x2f8, 0x3f8,
+				  0x3fd, 0x4d0, 0x604, 0xb004, 0xcf8, 0xcf9, 0xcfc, 0xffff };
 
 /* dx: port. In, out with what was read or 0, string forms, all widths. */
 static const char *const forms[] = { "\xec", "\x66\xed", "\xed", "\xee", "\x66\xef", "\xef",
-				     "\x6c", "\x6d", "\x6e", "\x6f", "\xf3\x6c", "\xf3\x6e" };
+				     "\x6c", "\x6d",	 "\x6e", "\x6f", "\xf3\x6c", "\xf3\x6e" };
 
 static void refused_in_kernel(uint16_t port)
 {
@@ -25,9 +25,13 @@ static void refused_in_kernel(uint16_t port)
 static void refused_in_user(uint16_t port)
 {
 	for (unsigned int i = 0; i < sizeof(forms) / sizeof(forms[0]); i++) {
-		struct frame f = { .rip = USER_TEXT, .rsp = USER_STACK_TOP,
-				   .rflags = RFLAGS_IF | RFLAGS_IOPL, .rdx = port,
-				   .rdi = USER_DATA, .rsi = USER_DATA, .rcx = 1 };
+		struct frame f = { .rip = USER_TEXT,
+				   .rsp = USER_STACK_TOP,
+				   .rflags = RFLAGS_IF | RFLAGS_IOPL,
+				   .rdx = port,
+				   .rdi = USER_DATA,
+				   .rsi = USER_DATA,
+				   .rcx = 1 };
 
 		user_code(forms[i], strlen(forms[i]));
 		EXPECT(user_run(&f, 0), X86_GP);

@@ -31,7 +31,7 @@ void test(void)
 
 	user_init();
 	may_die("iret without a frame");
-	ret = catch(go, SP);
+	ret = catch (go, SP);
 	/* An error or a trap is as good. */
 	CHECK(ret != 0, "iret without a frame: %ld", ret);
 	print("note: iret returned or trapped: %ld", ret);

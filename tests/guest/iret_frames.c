@@ -38,7 +38,9 @@ static void go(uint64_t arg)
 
 static struct frame good(void)
 {
-	return (struct frame){ .rip = A(landing), .cs = KERNEL_CS, .rsp = landing_stack,
+	return (struct frame){ .rip = A(landing),
+			       .cs = KERNEL_CS,
+			       .rsp = landing_stack,
 			       .ss = KERNEL_SS };
 }
 
@@ -48,7 +50,7 @@ static void attempt(const char *what, uint64_t value)
 	long v;
 
 	landing_flags = landing_cs = 0;
-	v = catch(go, A(&f));
+	v = catch (go, A(&f));
 	if (v == LANDED) {
 		CHECK(landing_cs & 3, "%s %lx: landed in ring 0", what, value);
 		CHECK(!(landing_flags & (RFLAGS_IOPL | RFLAGS_VM)), "%s %lx: landed with flags %lx",
@@ -85,10 +87,10 @@ static void each(const char *what, uint64_t *field, const uint64_t *v, unsigned 
 	}
 }
 
-#define EACH(field, ...)                                                                \
-	do {                                                                            \
-		static const uint64_t v[] = { __VA_ARGS__ };                            \
-		each(#field, &base.field, v, sizeof(v) / sizeof(v[0]));                 \
+#define EACH(field, ...)                                                                           \
+	do {                                                                                       \
+		static const uint64_t v[] = { __VA_ARGS__ };                                       \
+		each(#field, &base.field, v, sizeof(v) / sizeof(v[0]));                            \
 	} while (0)
 
 void test(void)
@@ -100,18 +102,19 @@ void test(void)
 	CHECK(landing_cs, "an ordinary frame does not land");
 	/* Selectors: ring 0, hypervisor data, TSS, LDT, null, compatibility mode, beyond. */
 	EACH(cs, 0xe008, 0xe009, 0xe00a, 0xe00b, 0xe010, 0xe013, 0xe040, 0xe043, 0xe050, 0, 3, 4, 7,
-	     0xe023, 0xe02b, 0xe030, 0xe031, 0xe032, 0xfff8, 0xffff, ~0ul,
-	     0xffff00000000e030, 0x1e008, 8, 0x10);
-	EACH(ss, 0, 3, 0xe008, 0xe00b, 0xe010, 0xe011, 0xe013, 0xe040, 0xe050, 0xe02b, 0xe028, 0xe033,
-	     0xfff8, 0xffff, 4, ~0ul, 0x1e010);
+	     0xe023, 0xe02b, 0xe030, 0xe031, 0xe032, 0xfff8, 0xffff, ~0ul, 0xffff00000000e030,
+	     0x1e008, 8, 0x10);
+	EACH(ss, 0, 3, 0xe008, 0xe00b, 0xe010, 0xe011, 0xe013, 0xe040, 0xe050, 0xe02b, 0xe028,
+	     0xe033, 0xfff8, 0xffff, 4, ~0ul, 0x1e010);
 	EACH(rip, 0, 0x0000800000000000, 0xffff7fffffffffff, 0x8000000000000000, 0xffff800000000000,
 	     0xffff808000000000, 0xffff820000200000, 0xffff830000000000, 0xffff87ffffffffff,
 	     0x00007fffffffffff, ~0ul);
 	EACH(rflags, RFLAGS_IOPL, RFLAGS_IOPL | RFLAGS_IF, RFLAGS_VM, RFLAGS_NT, RFLAGS_TF,
 	     RFLAGS_TF | RFLAGS_IF, 0x10000, RFLAGS_AC, 0x80000, 0x100000, 0x180000, 0x200000,
-	     RFLAGS_DF, 0xfffffffful, ~0ul, 0xffffffff00000000, RFLAGS_VM | RFLAGS_NT | RFLAGS_IOPL);
-	EACH(rsp, 0, 8, 0x0000800000000000, 0x8000000000000000, 0xffff800000001000, 0xffff80800000a000,
-	     0xffff820000200000, 0xffff830000001000, ~0ul, ~7ul);
+	     RFLAGS_DF, 0xfffffffful, ~0ul, 0xffffffff00000000,
+	     RFLAGS_VM | RFLAGS_NT | RFLAGS_IOPL);
+	EACH(rsp, 0, 8, 0x0000800000000000, 0x8000000000000000, 0xffff800000001000,
+	     0xffff80800000a000, 0xffff820000200000, 0xffff830000001000, ~0ul, ~7ul);
 	for (unsigned int bit = 0; bit < 64; bit++) {
 		flags = 1ul << bit;
 		attempt("flags", flags);

@@ -39,7 +39,7 @@ static void batch(uint64_t cs, uint64_t rip, uint64_t flags)
 	frame[7] = (cs & 3) == 3 ? USER_STACK_TOP : spare_stack();
 	frame[8] = USER_SS;
 	vcpu_info()->evtchn_upcall_mask = 1;
-	v = catch(go, 0);
+	v = catch (go, 0);
 	events_off();
 	if (v == 0) {
 		CHECK((long)m[1].result < 0, "iret in a multicall gave %ld", (long)m[1].result);

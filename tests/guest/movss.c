@@ -23,7 +23,10 @@ static const struct {
 	const char *name, *bytes;
 	size_t len;
 } code[] = {
-#define C(name, bytes) { name, bytes, sizeof(bytes) - 1 }
+#define C(name, bytes)                                                                             \
+	{                                                                                          \
+		name, bytes, sizeof(bytes) - 1                                                     \
+	}
 	C("syscall", "\x8e\x17\x0f\x05"),
 	C("int3", "\x8e\x17\xcc"),
 	C("int 0x80", "\x8e\x17\xcd\x80"),
@@ -48,21 +51,24 @@ static void kernel(unsigned int i)
 		return;
 	memcpy(bytes, code[i].bytes, code[i].len);
 	v = exec(bytes, code[i].len, &r);
-	CHECK(v == -1 || v == X86_BP || v == X86_GP || v == X86_OF || v == X86_DB || v == X86_UD || v == X86_PF,
+	CHECK(v == -1 || v == X86_BP || v == X86_GP || v == X86_OF || v == X86_DB || v == X86_UD ||
+		      v == X86_PF,
 	      "%s: trap %ld", code[i].name, v);
 }
 
 static void user(unsigned int i)
 {
-	struct frame f = { .rip = USER_TEXT, .rsp = USER_STACK_TOP, .rflags = RFLAGS_IF,
+	struct frame f = { .rip = USER_TEXT,
+			   .rsp = USER_STACK_TOP,
+			   .rflags = RFLAGS_IF,
 			   .rdi = USER_DATA };
 	long v;
 
 	user_code(code[i].bytes, code[i].len);
 	*(volatile uint64_t *)user_data = USER_SS;
 	v = user_run(&f, 0);
-	CHECK(v == VEC_SYSCALL || v == X86_BP || v == X86_GP || v == X86_OF || v == X86_DB || v == X86_UD ||
-		      v == X86_PF,
+	CHECK(v == VEC_SYSCALL || v == X86_BP || v == X86_GP || v == X86_OF || v == X86_DB ||
+		      v == X86_UD || v == X86_PF,
 	      "%s: trap %ld", code[i].name, v);
 }
 

@@ -13,7 +13,10 @@ struct insn {
 	size_t len;
 	unsigned int ok; /* accepted outcomes */
 };
-#define I(name, bytes, ok) { name, bytes, sizeof(bytes) - 1, ok }
+#define I(name, bytes, ok)                                                                         \
+	{                                                                                          \
+		name, bytes, sizeof(bytes) - 1, ok                                                 \
+	}
 
 /* rax: page of zeros or a value, rcx: 0, rdx: 0, rdi: page of zeros */
 static const struct insn kernel[] = {
@@ -72,19 +75,32 @@ static const struct insn kernel[] = {
 
 /* The same for user mode, which must see faults only. */
 static const struct insn user[] = {
-	I("lgdt", "\x0f\x01\x17", GP | PF), I("lidt", "\x0f\x01\x1f", GP | PF),
-	I("lldt", "\x0f\x00\xd0", GP),	    I("ltr", "\x0f\x00\xd8", GP),
-	I("lmsw", "\x0f\x01\xf0", GP),	    I("hlt", "\xf4", GP),
-	I("cli", "\xfa", GP),		    I("sti", "\xfb", GP),
-	I("mov cr0", "\x0f\x22\xc0", GP),   I("mov cr3", "\x0f\x22\xd8", GP),
-	I("mov from cr0", "\x0f\x20\xc1", GP), I("mov from cr3", "\x0f\x20\xd9", GP),
-	I("clts", "\x0f\x06", GP),	    I("invd", "\x0f\x08", GP),
-	I("wbinvd", "\x0f\x09", GP),	    I("invlpg", "\x0f\x01\x3f", GP),
-	I("swapgs", "\x0f\x01\xf8", GP),    I("sysretq", "\x48\x0f\x07", GP),
-	I("wrmsr", "\x0f\x30", GP),	    I("rdmsr", "\x0f\x32", GP),
-	I("mov dr7", "\x0f\x23\xf8", GP),   I("mov from dr7", "\x0f\x21\xf9", GP),
-	I("in", "\xe4\x60", GP),	    I("out", "\xe6\x80", GP),
-	I("in dx", "\xec", GP),		    I("vmrun", "\x0f\x01\xd8", GP | UD),
+	I("lgdt", "\x0f\x01\x17", GP | PF),
+	I("lidt", "\x0f\x01\x1f", GP | PF),
+	I("lldt", "\x0f\x00\xd0", GP),
+	I("ltr", "\x0f\x00\xd8", GP),
+	I("lmsw", "\x0f\x01\xf0", GP),
+	I("hlt", "\xf4", GP),
+	I("cli", "\xfa", GP),
+	I("sti", "\xfb", GP),
+	I("mov cr0", "\x0f\x22\xc0", GP),
+	I("mov cr3", "\x0f\x22\xd8", GP),
+	I("mov from cr0", "\x0f\x20\xc1", GP),
+	I("mov from cr3", "\x0f\x20\xd9", GP),
+	I("clts", "\x0f\x06", GP),
+	I("invd", "\x0f\x08", GP),
+	I("wbinvd", "\x0f\x09", GP),
+	I("invlpg", "\x0f\x01\x3f", GP),
+	I("swapgs", "\x0f\x01\xf8", GP),
+	I("sysretq", "\x48\x0f\x07", GP),
+	I("wrmsr", "\x0f\x30", GP),
+	I("rdmsr", "\x0f\x32", GP),
+	I("mov dr7", "\x0f\x23\xf8", GP),
+	I("mov from dr7", "\x0f\x21\xf9", GP),
+	I("in", "\xe4\x60", GP),
+	I("out", "\xe6\x80", GP),
+	I("in dx", "\xec", GP),
+	I("vmrun", "\x0f\x01\xd8", GP | UD),
 	I("iret to 0", "\x6a\x00\x54\x9c\x68\x08\xe0\x00\x00\x57\x48\xcf", GP),
 };
 
@@ -129,8 +145,12 @@ void test(void)
 	EXPECT(r.rax, cr4);
 	for (unsigned int i = 0; i < sizeof(user) / sizeof(user[0]); i++) {
 		const struct insn *n = &user[i];
-		struct frame f = { .rip = USER_TEXT, .rsp = USER_STACK_TOP, .rflags = RFLAGS_IF,
-				   .rax = value(n->name), .rdi = USER_DATA, .rdx = 0x80 };
+		struct frame f = { .rip = USER_TEXT,
+				   .rsp = USER_STACK_TOP,
+				   .rflags = RFLAGS_IF,
+				   .rax = value(n->name),
+				   .rdi = USER_DATA,
+				   .rdx = 0x80 };
 		long v;
 
 		user_code(n->bytes, n->len);

@@ -25,16 +25,16 @@ static void op_cmpxchg(uint64_t v)
 {
 	uint64_t old = pte[0];
 
-	result = __atomic_compare_exchange_n(pt, &old, v, false, __ATOMIC_SEQ_CST,
-					     __ATOMIC_SEQ_CST);
+	result =
+		__atomic_compare_exchange_n(pt, &old, v, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
 }
 
 static void op_cmpxchg_fail(uint64_t v)
 {
 	uint64_t old = 0x1234;
 
-	result = __atomic_compare_exchange_n(pt, &old, v, false, __ATOMIC_SEQ_CST,
-					     __ATOMIC_SEQ_CST);
+	result =
+		__atomic_compare_exchange_n(pt, &old, v, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
 	CHECK(old == pte[0], "cmpxchg saw %lx, not %lx", old, pte[0]);
 }
 
@@ -95,32 +95,32 @@ static void required(void)
 {
 	uint64_t want = pte[1] & (PTE_ADDR | PTE_RW | PTE_P);
 
-	EXPECT(catch(op_mov, pte[1]), -1);
+	EXPECT(catch (op_mov, pte[1]), -1);
 	EXPECT(plain(), want);
 	EXPECT(mmuext(MMUEXT_INVLPG_ALL, FAR, 0), 0);
 	EXPECT(*(volatile uint8_t *)FAR, 0x22);
 	reset();
-	EXPECT(catch(op_xchg, pte[1]), -1);
+	EXPECT(catch (op_xchg, pte[1]), -1);
 	EXPECT(plain(), want);
 	CHECK((result & PTE_ADDR) == (pte[0] & PTE_ADDR), "xchg gave %lx", result);
 	reset();
 	pte[0] = *pt; /* with the bits the hypervisor adds */
-	EXPECT(catch(op_cmpxchg_fail, pte[1]), -1);
+	EXPECT(catch (op_cmpxchg_fail, pte[1]), -1);
 	EXPECT(result, 0);
 	EXPECT(*pt, pte[0]);
-	EXPECT(catch(op_cmpxchg, pte[1]), -1);
+	EXPECT(catch (op_cmpxchg, pte[1]), -1);
 	EXPECT(result, 1);
 	EXPECT(plain(), want);
 	reset();
-	EXPECT(catch(op_btr, 1), -1);
+	EXPECT(catch (op_btr, 1), -1);
 	EXPECT(result, 1);
 	CHECK(!(*pt & PTE_RW) && (*pt & PTE_P), "after btr: %lx", *pt);
-	EXPECT(catch(op_btr, 1), -1);
+	EXPECT(catch (op_btr, 1), -1);
 	EXPECT(result, 0);
 	EXPECT(mmuext(MMUEXT_INVLPG_ALL, FAR, 0), 0);
 	EXPECT(probe_write(FAR), X86_PF);
 	reset();
-	EXPECT(catch(op_mov, 0), -1);
+	EXPECT(catch (op_mov, 0), -1);
 	EXPECT(*pt, 0);
 	reset();
 }
@@ -131,7 +131,7 @@ static void optional(void (*op)(uint64_t), uint64_t v, const char *what)
 	long vector;
 
 	for (int round = 0; round < 50; round++) {
-		vector = catch(op, v);
+		vector = catch (op, v);
 		CHECK(vector == -1 || vector == X86_PF || vector == X86_GP, "%s: trap %ld", what,
 		      vector);
 		CHECK((pt[-1] & PTE_P) == 0, "%s: the entry before changed", what);
@@ -152,7 +152,7 @@ static void bad_entry(uint64_t v)
 	static void (*const op[])(uint64_t) = { op_mov, op_xchg, op_cmpxchg };
 
 	for (unsigned int i = 0; i < sizeof(op) / sizeof(op[0]); i++) {
-		long vector = catch(op[i], v);
+		long vector = catch (op[i], v);
 
 		CHECK(vector == X86_PF || vector == X86_GP || plain() != (v & (PTE_ADDR | 3)),
 		      "write %u of %lx went through", i, v);
@@ -166,11 +166,11 @@ static void upper_level(int level)
 
 	pt = pte_of(FAR, level);
 	before = *pt;
-	CHECK(catch(op_mov, LARGE_MFN << 12 | PTE_TABLE) != -1 || *pt == before,
+	CHECK(catch (op_mov, LARGE_MFN << 12 | PTE_TABLE) != -1 || *pt == before,
 	      "a bad level %d entry went through", level);
-	CHECK(catch(op_mov, mfn_of(page[1]) << 12 | PTE_TABLE) != -1 || *pt == before,
+	CHECK(catch (op_mov, mfn_of(page[1]) << 12 | PTE_TABLE) != -1 || *pt == before,
 	      "a writable page became a level %d table", level - 1);
-	if (catch(op_mov, before) == -1)
+	if (catch (op_mov, before) == -1)
 		EXPECT(*pt, before);
 	EXPECT(probe_read(FAR), -1);
 	pt = pte_of(FAR, 1);

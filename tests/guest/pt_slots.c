@@ -82,7 +82,7 @@ void test(void)
 		before[i] = pte_of(0, 4)[256 + i];
 	write_slots(root);
 	for (unsigned int i = 256; i <= 271; i++)
-		catch(direct, i);
+		catch (direct, i);
 	for (unsigned int i = 0; i < 16; i++)
 		CHECK(pte_of(0, 4)[256 + i] == before[i], "slot %u changed", 256 + i);
 	probe_slots();

@@ -16,7 +16,8 @@ static void offer(int level, unsigned int slot, uint64_t entry, const char *what
 		/* A good entry before it: it must be undone. */
 		if (slot > 1)
 			t[1] = level == 1 ? mfn_of(other) << 12 | PTE_KERNEL :
-			       level == 2 ? mfn_of(l1) << 12 | PTE_TABLE : 0;
+			       level == 2 ? mfn_of(l1) << 12 | PTE_TABLE :
+					    0;
 		make_ro(t);
 		ret = mmuext(MMUEXT_PIN_L1_TABLE + (uint32_t)level - 1, mfn_of(t), 0);
 		CHECK(ret < 0, "level %d table accepted: %s", level, what);

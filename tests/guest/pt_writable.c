@@ -41,7 +41,7 @@ void test(void)
 
 		EXPECT(mmuext(MMUEXT_PIN_L1_TABLE + (uint32_t)level - 1, mfn_of(t), 0), 0);
 		one_table(t, level);
-		CHECK(catch(sneak, mfn_of(t) << 12 | PTE_KERNEL) == X86_PF ||
+		CHECK(catch (sneak, mfn_of(t) << 12 | PTE_KERNEL) == X86_PF ||
 			      !(*pte_of(A(spare), 1) & PTE_P) ||
 			      (*pte_of(A(spare), 1) & PTE_ADDR) >> 12 != mfn_of(t),
 		      "direct write made a level %d table writable", level);

@@ -4,8 +4,9 @@
 #include <public/io/xs_wire.h>
 #include "lib/guest.h"
 
-static const uint32_t wild[] = { 0, 1, 15, 16, 1023, 1024, 1025, 2047, 2048, 2049, 4096, 0x7fffffff,
-				 0x80000000, 0xfffffff0, 0xffffffff };
+static const uint32_t wild[] = { 0,    1,	   15,	       16,	   1023,
+				 1024, 1025,	   2047,       2048,	   2049,
+				 4096, 0x7fffffff, 0x80000000, 0xfffffff0, 0xffffffff };
 #define NWILD (sizeof(wild) / sizeof(wild[0]))
 
 static void kick(unsigned int port)
@@ -31,7 +32,8 @@ static void store(void)
 		}
 	/* Headers with every kind of length, half of them cut. */
 	for (int i = 0; i < 3000; i++) {
-		struct xsd_sockmsg m = { .type = (uint32_t)(rnd() % 25), .req_id = (uint32_t)i,
+		struct xsd_sockmsg m = { .type = (uint32_t)(rnd() % 25),
+					 .req_id = (uint32_t)i,
 					 .tx_id = (uint32_t)rnd() & 3,
 					 .len = rnd() & 1 ? wild[rnd() % NWILD] : rnd() % 64 };
 		const char *p = (const char *)&m;
@@ -40,7 +42,8 @@ static void store(void)
 		for (unsigned int n = 0; n < sizeof(m); n++)
 			r->req[MASK_XENSTORE_IDX(prod++)] = p[n];
 		for (unsigned int n = 0; n < rnd() % 200; n++)
-			r->req[MASK_XENSTORE_IDX(prod++)] = rnd() & 1 ? (char)rnd() : "/a0"[rnd() % 4];
+			r->req[MASK_XENSTORE_IDX(prod++)] = rnd() & 1 ? (char)rnd() :
+									"/a0"[rnd() % 4];
 		r->rsp_cons = r->rsp_prod;
 		r->req_prod = prod;
 		kick(si->store_evtchn);

@@ -20,9 +20,11 @@ static uint64_t fs_word(void)
 
 void test(void)
 {
-	static const uint64_t bad[] = { 0x0000800000000000, 0x8000000000000000, 0xffff7fffffffffff };
-	static const uint64_t sel[] = { 0xe008, 0xe00b, 0xe010, 0xe013, 0xe040, 0xe043, 0xe050, 0xfff8,
-					0xffff, 7, ~0ul, 0, FLAT_USER_DS32, 0 };
+	static const uint64_t bad[] = { 0x0000800000000000, 0x8000000000000000,
+					0xffff7fffffffffff };
+	static const uint64_t sel[] = { 0xe008, 0xe00b, 0xe010,		0xe013, 0xe040,
+					0xe043, 0xe050, 0xfff8,		0xffff, 7,
+					~0ul,	0,	FLAT_USER_DS32, 0 };
 	static uint64_t kernel[2] = { 0, 0x1111 }, other[2] = { 0, 0x3333 };
 	struct frame f = { .rip = USER_TEXT, .rsp = USER_STACK_TOP, .rflags = RFLAGS_IF };
 
@@ -35,7 +37,8 @@ void test(void)
 	EXPECT(fs_word(), 0x3333);
 	EXPECT(hc(set_segment_base, SEGBASE_GS_KERNEL, kernel), 0);
 	EXPECT(gs_word(), 0x1111);
-	user_code("\x65\x48\x8b\x04\x25\x08\x00\x00\x00\x0f\x05", 11); /* mov %gs:8, %rax; syscall */
+	user_code("\x65\x48\x8b\x04\x25\x08\x00\x00\x00\x0f\x05",
+		  11); /* mov %gs:8, %rax; syscall */
 	*(uint64_t *)(user_data + 8) = 0x2222;
 	EXPECT(hc(set_segment_base, SEGBASE_GS_USER, USER_DATA), 0);
 	events_on();

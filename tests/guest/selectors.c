@@ -56,7 +56,8 @@ static void software_interrupts(void)
 		if (n == 1 && this_vcpu()->last.error == 18)
 			emulator = true;
 		CHECK(this_vcpu()->last.error == n * 8 + 2 ||
-			      (emulator && this_vcpu()->last.error == n * 16 + 2), "int %u: error %lx", n, this_vcpu()->last.error);
+			      (emulator && this_vcpu()->last.error == n * 16 + 2),
+		      "int %u: error %lx", n, this_vcpu()->last.error);
 		CHECK(*(uint8_t *)this_vcpu()->last.rip == 0xcd, "int %u: rip", n);
 	}
 	EXPECT(EXEC("\xcc", NULL), X86_BP);
@@ -74,7 +75,9 @@ static void own_gates(void)
 		t[i].address = A(trap_stubs + 32 * (0x70 + i));
 	}
 	/* A code selector of the hypervisor in the table is made the guest's or refused. */
-	t[4] = (struct trap_info){ .vector = 0x74, .flags = 3, .cs = 0xe008,
+	t[4] = (struct trap_info){ .vector = 0x74,
+				   .flags = 3,
+				   .cs = 0xe008,
 				   .address = A(trap_stubs + 32 * 0x74) };
 	if (hc(set_trap_table, t) < 0) {
 		t[4].address = 0;

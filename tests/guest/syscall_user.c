@@ -11,8 +11,8 @@ static void compare(const struct frame *in, const struct frame *out, bool fast)
 	EXPECT(out->rcx, out->rip);
 	CHECK((out->cs & 0xffff) == USER_CS, "cs %lx", out->cs);
 	CHECK((out->ss & 0xffff) == USER_SS, "ss %lx", out->ss);
-	CHECK((out->rflags & ~RFLAGS_IF) == (in->rflags & ~RFLAGS_IF) || fast, "rflags %lx, not %lx",
-	      out->rflags, in->rflags);
+	CHECK((out->rflags & ~RFLAGS_IF) == (in->rflags & ~RFLAGS_IF) || fast,
+	      "rflags %lx, not %lx", out->rflags, in->rflags);
 	CHECK((out->r11 & 0xcd5) == (in->rflags & 0xcd5), "r11 %lx, not %lx", out->r11, in->rflags);
 	/* r15 .. rdi, but for r11 (6) and rcx (11) */
 	for (int i = 0; i < 15; i++)
@@ -42,8 +42,12 @@ static void many(uint64_t iret_flags)
 /* User mode sees what iret gave it: rcx and r11 too without VGCF_in_syscall. */
 static void given(void)
 {
-	struct frame f = { .rip = USER_TEXT, .rsp = USER_STACK_TOP, .rflags = RFLAGS_IF,
-			   .rcx = 0x1111, .r11 = 0x2222, .rax = 0x3333 };
+	struct frame f = { .rip = USER_TEXT,
+			   .rsp = USER_STACK_TOP,
+			   .rflags = RFLAGS_IF,
+			   .rcx = 0x1111,
+			   .r11 = 0x2222,
+			   .rax = 0x3333 };
 
 	/* mov %rcx, %rbx; mov %r11, %rdx; pushf; pop %rdi; mov %cs, %esi; syscall */
 	user_code("\x48\x89\xcb\x4c\x89\xda\x9c\x5f\x8c\xce\x0f\x05", 12);
@@ -62,8 +66,12 @@ static void given(void)
 /* SYSCALL in compatibility mode, where the processor has it. */
 static void compat(void)
 {
-	struct frame f = { .rip = USER_TEXT, .rsp = USER_STACK_TOP, .rflags = RFLAGS_IF,
-			   .cs = FLAT_USER_CS32, .ss = FLAT_USER_SS32, .rax = 0x77 };
+	struct frame f = { .rip = USER_TEXT,
+			   .rsp = USER_STACK_TOP,
+			   .rflags = RFLAGS_IF,
+			   .cs = FLAT_USER_CS32,
+			   .ss = FLAT_USER_SS32,
+			   .rax = 0x77 };
 	long v;
 
 	user_code("\x0f\x05\x0f\x0b", 4);

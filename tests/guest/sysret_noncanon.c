@@ -6,7 +6,10 @@
 
 static void to(uint64_t rip, uint64_t iret_flags)
 {
-	struct frame f = { .rip = rip, .rsp = USER_STACK_TOP, .rflags = RFLAGS_IF, .rcx = rip,
+	struct frame f = { .rip = rip,
+			   .rsp = USER_STACK_TOP,
+			   .rflags = RFLAGS_IF,
+			   .rcx = rip,
 			   .r11 = ~0ul };
 	long v;
 
@@ -23,7 +26,9 @@ static void to(uint64_t rip, uint64_t iret_flags)
 static void last_address(void)
 {
 	uint8_t *page = page_alloc();
-	struct frame f = { .rip = LAST + PAGE_SIZE - 2, .rsp = USER_STACK_TOP, .rflags = RFLAGS_IF };
+	struct frame f = { .rip = LAST + PAGE_SIZE - 2,
+			   .rsp = USER_STACK_TOP,
+			   .rflags = RFLAGS_IF };
 	long v;
 
 	page[PAGE_SIZE - 2] = 0x0f;
@@ -45,8 +50,8 @@ static void last_address(void)
 void test(void)
 {
 	static const uint64_t rip[] = {
-		0x0000800000000000, 0x0000800000000001, 0x8000000000000000, 0xffff7fffffffffff,
-		0xfffe000000000000, 0x7fffffffffffffff, 0xffff808000000000, 0xffff820000200000,
+		0x0000800000000000, 0x0000800000000001, 0x8000000000000000,   0xffff7fffffffffff,
+		0xfffe000000000000, 0x7fffffffffffffff, 0xffff808000000000,   0xffff820000200000,
 		0xffff800000000000, 0xffff87fffffffff0, VIRT_BASE + 0x100000,
 	};
 

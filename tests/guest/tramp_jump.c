@@ -73,7 +73,7 @@ void test(void)
 
 		hc(set_timer_op, now() + 20000000);
 		events_on();
-		v = catch(jump, ca_page(cpu, CA_CODE) + off);
+		v = catch (jump, ca_page(cpu, CA_CODE) + off);
 		events_off();
 		if (v == 1001)
 			print("note: +%x spins or took long", off);

@@ -4,8 +4,7 @@
 
 static bool may_write(unsigned int page)
 {
-	return page == CA_SCRATCH || page == CA_VINFO ||
-	       (page >= CA_IST && page < CA_IST + 4);
+	return page == CA_SCRATCH || page == CA_VINFO || (page >= CA_IST && page < CA_IST + 4);
 }
 
 static void one_page(unsigned int cpu, unsigned int page, unsigned int *visible)
@@ -53,7 +52,8 @@ static void user_sees_nothing(unsigned int cpu)
 			static const char *const code[] = { "\x8a\x07", "\x88\x07", "\xff\xe7" };
 
 			user_code(code[i], 2);
-			f = (struct frame){ .rip = USER_TEXT, .rsp = USER_STACK_TOP,
+			f = (struct frame){ .rip = USER_TEXT,
+					    .rsp = USER_STACK_TOP,
 					    .rflags = RFLAGS_IF,
 					    .rdi = ca_page(cpu, page) + 0x10 };
 			EXPECT(user_run(&f, 0), X86_PF);
@@ -79,7 +79,7 @@ void test(void)
 	print("note: %u pages visible", total);
 	insist(my_cpu());
 	user_sees_nothing(my_cpu());
-	for (uint64_t va = CPU_AREA_VIRT + TEST_CPUS * (uint64_t)CPU_AREA_SIZE;
-	     va < RW_M2P_VIRT; va += 1ul << 30)
+	for (uint64_t va = CPU_AREA_VIRT + TEST_CPUS * (uint64_t)CPU_AREA_SIZE; va < RW_M2P_VIRT;
+	     va += 1ul << 30)
 		EXPECT(probe_read(va), X86_PF);
 }

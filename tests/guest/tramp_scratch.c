@@ -6,8 +6,19 @@
 #include "lib/tramp.h"
 
 static uint64_t patterns[] = {
-	0, ~0ul, 1, 0x8000000000000000, 0x0000800000000000, 0xffff800000000000, CPU_AREA_VIRT,
-	0xffff820000200000, 0xffff830000000000, 0xe008, 0xe040, VIRT_BASE + 0x100000, 0x3202,
+	0,
+	~0ul,
+	1,
+	0x8000000000000000,
+	0x0000800000000000,
+	0xffff800000000000,
+	CPU_AREA_VIRT,
+	0xffff820000200000,
+	0xffff830000000000,
+	0xe008,
+	0xe040,
+	VIRT_BASE + 0x100000,
+	0x3202,
 };
 #define NPAT (sizeof(patterns) / sizeof(patterns[0]))
 
@@ -73,7 +84,7 @@ static void wrong_mode(void)
 
 		pattern = i < NPAT ? patterns[i] : ~1ul;
 		fill();
-		v = catch(one_call, 0);
+		v = catch (one_call, 0);
 		CHECK(v == -1 || v == VEC_SYSCALL, "hypercall in the wrong mode: trap %ld", v);
 		*(volatile uint64_t *)(ca_page(my_cpu(), CA_SCRATCH) + SC_MODE) = 1;
 		EXPECT(user_run(&u, 0), VEC_SYSCALL);
@@ -83,12 +94,13 @@ static void wrong_mode(void)
 
 void test(void)
 {
-	static const uint8_t code[32] = { 0x0f, 0x05, [16] = 0x48, 0xb8, 0, 0, 0, 0, 0x70, 0, 0, 0,
-					  0x8a, 0x00 };
+	static const uint8_t code[32] = { 0x0f, 0x05, [16] = 0x48, 0xb8, 0, 0,	  0,
+					  0,	0x70, 0,	   0,	 0, 0x8a, 0x00 };
 
 	if (!xeno)
 		skip("Xeno's trampoline");
-	user_code(code, sizeof(code)); /* syscall; at 16: mov $BAD_UNMAPPED, %rax; mov (%rax), %al */
+	user_code(code,
+		  sizeof(code)); /* syscall; at 16: mov $BAD_UNMAPPED, %rax; mov (%rax), %al */
 	keep_mode = true;
 	for (unsigned int i = 0; i < NPAT * 20; i++) {
 		pattern = i < NPAT * 10 ? patterns[i % NPAT] : ~1ul;

@@ -7,7 +7,8 @@ static struct trap_info t[2] = { { .vector = X86_UD, .cs = FLAT_KERNEL_CS64 } };
 /* Runs ud2 on a stack that no frame can be pushed to. */
 static void trap_on(uint64_t sp)
 {
-	__asm__ volatile("mov %%rsp, %%rbx; mov %0, %%rsp; ud2; mov %%rbx, %%rsp" :: "r"(sp) : "rbx");
+	__asm__ volatile("mov %%rsp, %%rbx; mov %0, %%rsp; ud2; mov %%rbx, %%rsp" ::"r"(sp)
+			 : "rbx");
 }
 
 static uint64_t own_stack(void)

@@ -7,8 +7,13 @@ static struct frame f;
 static long run(const void *code, size_t len, uint64_t rdi)
 {
 	user_code(code, len);
-	f = (struct frame){ .rip = USER_TEXT, .rsp = USER_STACK_TOP - 64, .rflags = RFLAGS_IF,
-			    .rdi = rdi, .rax = 0xaa, .rcx = 0xcc, .r11 = 0x11 };
+	f = (struct frame){ .rip = USER_TEXT,
+			    .rsp = USER_STACK_TOP - 64,
+			    .rflags = RFLAGS_IF,
+			    .rdi = rdi,
+			    .rax = 0xaa,
+			    .rcx = 0xcc,
+			    .r11 = 0x11 };
 	return user_run(&f, 0);
 }
 #define READ "\x8a\x07\x0f\x05"	 /* mov (%rdi), %al; syscall */
@@ -26,7 +31,8 @@ static void fault(const char *code, size_t len, uint64_t va, uint64_t error, uin
 	EXPECT(f.rdi, va);
 	EXPECT(f.rcx, 0xcc);
 	EXPECT(f.r11, 0x11);
-	CHECK((f.cs & 0xffff) == USER_CS && (f.ss & 0xffff) == USER_SS, "cs %lx ss %lx", f.cs, f.ss);
+	CHECK((f.cs & 0xffff) == USER_CS && (f.ss & 0xffff) == USER_SS, "cs %lx ss %lx", f.cs,
+	      f.ss);
 	CHECK(f.rflags & RFLAGS_IF, "rflags %lx", f.rflags);
 }
 #define FAULT(code, va, error, any) fault(code, sizeof(code) - 1, va, error, any)
@@ -40,8 +46,8 @@ static void hidden(uint64_t va)
 
 void test(void)
 {
-	static const uint64_t offset[] = { 0, 0x4000, 0x5000, 0x6000, 0x9000, 0xa000, 0xe000,
-					   0x10000, 0x1e000, 0x20000, 0x200000 };
+	static const uint64_t offset[] = { 0,	   0x4000,  0x5000,  0x6000,  0x9000,  0xa000,
+					   0xe000, 0x10000, 0x1e000, 0x20000, 0x200000 };
 
 	EXPECT(run(READ, 4, USER_DATA), VEC_SYSCALL);
 	EXPECT(run(WRITE, 4, USER_DATA), VEC_SYSCALL);

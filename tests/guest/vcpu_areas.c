@@ -11,8 +11,8 @@ static long place(unsigned int vcpu, uint64_t mfn, uint32_t offset)
 
 static void bad_places(uint64_t mfn)
 {
-	static const uint32_t offset[] = { 4096 - 63, 4090, 4096, 8192, 0x7fffffff, 0xffffffff,
-					   0xffffffc0 };
+	static const uint32_t offset[] = { 4096 - 63,  4090,	   4096,      8192,
+					   0x7fffffff, 0xffffffff, 0xffffffc0 };
 
 	for (unsigned int i = 0; i < sizeof(offset) / sizeof(offset[0]); i++)
 		REFUSED(place(0, mfn, offset[i]));
@@ -73,7 +73,8 @@ static void runstate(void)
 	EXPECT(info.state, RUNSTATE_running);
 	CHECK(info.time[RUNSTATE_running] >= area.time[RUNSTATE_running], "time runs back");
 	/* Areas that cannot be written are skipped or refused. */
-	static const uint64_t bad[] = { BAD_UNMAPPED, BAD_HYP, BAD_NONCANON, 0xffff808000009000,
+	static const uint64_t bad[] = { BAD_UNMAPPED,	    BAD_HYP,
+					BAD_NONCANON,	    0xffff808000009000,
 					0xffff800000000000, 0 };
 	for (unsigned int i = 0; i < 6; i++) {
 		r.addr.h = bad[i];

@@ -84,7 +84,9 @@ static void shared_mapping(void)
 	for (int i = 0; i < 200; i++) {
 		uint64_t mfn = mfn_of(page[i & 1]);
 
-		EXPECT(hc(update_va_mapping, SHARED, mfn << 12 | PTE_KERNEL, UVMF_INVLPG | UVMF_ALL), 0);
+		EXPECT(hc(update_va_mapping, SHARED, mfn << 12 | PTE_KERNEL,
+			  UVMF_INVLPG | UVMF_ALL),
+		       0);
 		EXPECT(other_sees(SHARED), 1000 + 0x11 * ((i & 1) + 1));
 	}
 	EXPECT(hc(update_va_mapping, SHARED, 0, UVMF_INVLPG | UVMF_ALL), 0);

@@ -96,7 +96,8 @@ static void ring_put(const char *s, size_t len)
 		unsigned int tries = 0;
 
 		while (*(volatile uint32_t *)&ring->out_prod -
-			       *(volatile uint32_t *)&ring->out_cons >= sizeof(ring->out)) {
+			       *(volatile uint32_t *)&ring->out_cons >=
+		       sizeof(ring->out)) {
 			hc(event_channel_op, EVTCHNOP_send, &send);
 			if (++tries > 100000)
 				return;

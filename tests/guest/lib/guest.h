@@ -36,7 +36,7 @@
 #define PTE_PS 0x80ul
 #define PTE_NX (1ul << 63)
 #define PTE_ADDR 0x000ffffffffff000ul
-#define PTE_KERNEL (PTE_P | PTE_RW | PTE_A | PTE_D)	/* writable kernel page */
+#define PTE_KERNEL (PTE_P | PTE_RW | PTE_A | PTE_D) /* writable kernel page */
 #define PTE_KERNEL_RO (PTE_P | PTE_A | PTE_D)
 #define PTE_TABLE (PTE_P | PTE_RW | PTE_US | PTE_A | PTE_D) /* entry that points to a table */
 #define PTE_USER (PTE_KERNEL | PTE_US)
@@ -77,10 +77,10 @@
 /* Addresses that no hypercall may accept as a buffer. */
 #define BAD_UNMAPPED 0x7000000000ul
 #define BAD_NONCANON 0x8000000000000000ul
-#define BAD_HYP 0xffff830000100000ul	/* direct map of the hypervisor */
+#define BAD_HYP 0xffff830000100000ul /* direct map of the hypervisor */
 #define BAD_TOP 0xfffffffffffff000ul
 
-#define LARGE_MFN ((1ul << 40) - 1)	/* no machine has this frame */
+#define LARGE_MFN ((1ul << 40) - 1) /* no machine has this frame */
 
 /* Built by head.S on the stack. */
 struct frame {
@@ -106,7 +106,7 @@ struct percpu {
 
 extern struct start_info *si;
 extern struct shared_info *shared;
-extern bool xeno;	/* on Xeno, not on the reference */
+extern bool xeno; /* on Xeno, not on the reference */
 extern bool is_dom0;
 extern uint64_t *p2m;
 extern uint8_t trap_stubs[], hypercall_page[];
@@ -160,24 +160,24 @@ _Noreturn void pass(void);
 /* From here on the domain's clean death counts as success. */
 void may_die(const char *how);
 
-#define CHECK(cond, fmt, ...)                                                           \
-	do {                                                                            \
-		if (!(cond))                                                            \
-			fail("line %d: " fmt, __LINE__, ##__VA_ARGS__);                 \
+#define CHECK(cond, fmt, ...)                                                                      \
+	do {                                                                                       \
+		if (!(cond))                                                                       \
+			fail("line %d: " fmt, __LINE__, ##__VA_ARGS__);                            \
 	} while (0)
 /* The expression must have this value; both are longs. */
-#define EXPECT(expr, value)                                                             \
-	do {                                                                            \
-		long got_ = (long)(expr), want_ = (long)(value);                        \
-		if (got_ != want_)                                                      \
-			fail("line %d: " #expr " = %ld, not %ld", __LINE__, got_, want_); \
+#define EXPECT(expr, value)                                                                        \
+	do {                                                                                       \
+		long got_ = (long)(expr), want_ = (long)(value);                                   \
+		if (got_ != want_)                                                                 \
+			fail("line %d: " #expr " = %ld, not %ld", __LINE__, got_, want_);          \
 	} while (0)
 /* The expression must be an error number. */
-#define REFUSED(expr)                                                                   \
-	do {                                                                            \
-		long got_ = (long)(expr);                                               \
-		if (got_ >= 0 || got_ < -4095)                                          \
-			fail("line %d: " #expr " = %ld, not refused", __LINE__, got_);  \
+#define REFUSED(expr)                                                                              \
+	do {                                                                                       \
+		long got_ = (long)(expr);                                                          \
+		if (got_ >= 0 || got_ < -4095)                                                     \
+			fail("line %d: " #expr " = %ld, not refused", __LINE__, got_);             \
 	} while (0)
 
 /* --- small C library */
@@ -200,8 +200,8 @@ static inline uint64_t rdtsc(void)
 
 /* --- traps */
 /* fn(arg); returns the vector of the trap that ended it, or -1. */
-long catch(void (*fn)(uint64_t), uint64_t arg);
-void catch_abort(long value); /* from an event handler: ends the current catch() with value */
+long catch (void (*fn)(uint64_t), uint64_t arg);
+void catch_abort(long value); /* from an event handler: ends the current user_run() or catch() */
 _Noreturn void iret_frame(struct frame *f, uint64_t flags);
 void jump_back(struct jump *j, long value);
 /* Sees every trap first; true = handled, continue at the frame. */
@@ -261,16 +261,16 @@ long user_run(struct frame *f, uint64_t iret_flags);
 void user_code(const void *bytes, size_t len); /* copies to USER_TEXT */
 
 /* --- events and time */
-extern volatile uint32_t events[4096];	/* upcalls handled per port, all VCPUs */
+extern volatile uint32_t events[4096]; /* upcalls handled per port, all VCPUs */
 extern void (*event_hook)(unsigned int port);
-void events_on(void);	/* unmask upcalls of this VCPU, deliver what is pending */
+void events_on(void); /* unmask upcalls of this VCPU, deliver what is pending */
 void events_off(void);
 void event_upcall(struct frame *f); /* handles what is pending */
 void port_unmask(unsigned int port);
 long evtchn(int cmd, void *arg);
 unsigned int bind_virq(unsigned int virq);
 unsigned int bind_ipi(unsigned int vcpu);
-uint64_t now(void); /* system time, ns */
+uint64_t now(void);	    /* system time, ns */
 void sleep_ns(uint64_t ns); /* SCHEDOP_poll; events masked or not */
 /* Waits until *p >= value, up to ms; false = time-out. */
 bool wait_for(volatile uint32_t *p, uint32_t value, unsigned int ms);

@@ -142,7 +142,8 @@ void user_init(void)
 	user_root = mfn_of(user_l4);
 	for (unsigned int i = 0; i < 256; i++)
 		if (*pte_of((uint64_t)i << 39, 4) & PTE_P)
-			EXPECT(mmu_write(user_root << 12 | i * 8, *pte_of((uint64_t)i << 39, 4)), 0);
+			EXPECT(mmu_write(user_root << 12 | i * 8, *pte_of((uint64_t)i << 39, 4)),
+			       0);
 	user_text = page_alloc();
 	user_data = page_alloc();
 	map_far(USER_TEXT, mfn_of(user_text), PTE_P | PTE_US | PTE_A | PTE_D);

@@ -85,7 +85,7 @@ static long do_call(void *arg)
 	return -1;
 }
 
-long catch(void (*fn)(uint64_t), uint64_t arg)
+long catch (void (*fn)(uint64_t), uint64_t arg)
 {
 	struct call c = { fn, arg };
 	struct percpu *p = this_vcpu();
@@ -99,6 +99,8 @@ void catch_abort(long value)
 {
 	struct percpu *p = this_vcpu();
 
+	if (p->user.rsp)
+		jump_back(&p->user, value);
 	if (!p->catch.rsp)
 		return;
 	vcpu_info()->evtchn_upcall_mask = p->mask;
@@ -122,17 +124,17 @@ static void do_exec(uint64_t va)
 
 long probe_read(uint64_t va)
 {
-	return catch(do_read, va);
+	return catch (do_read, va);
 }
 
 long probe_write(uint64_t va)
 {
-	return catch(do_write, va);
+	return catch (do_write, va);
 }
 
 long probe_exec(uint64_t va)
 {
-	return catch(do_exec, va);
+	return catch (do_exec, va);
 }
 
 static void do_regs(uint64_t arg)
@@ -141,8 +143,8 @@ static void do_regs(uint64_t arg)
 	void *code = ((void **)arg)[1];
 
 	__asm__ volatile("push %%rbp; call *%6; pop %%rbp; cld"
-			 : "+a"(r->rax), "+b"(r->rbx), "+c"(r->rcx), "+d"(r->rdx),
-			   "+S"(r->rsi), "+D"(r->rdi)
+			 : "+a"(r->rax), "+b"(r->rbx), "+c"(r->rcx), "+d"(r->rdx), "+S"(r->rsi),
+			   "+D"(r->rdi)
 			 : "r"(code)
 			 : "r8", "r9", "r10", "r11", "memory", "cc");
 }
@@ -159,7 +161,7 @@ long exec(const void *bytes, size_t len, struct regs *r)
 	code[len] = 0xc3;
 	args[0] = r ? r : &none;
 	args[1] = code;
-	return catch(do_regs, A(args));
+	return catch (do_regs, A(args));
 }
 
 static struct trap_info table[33];
