@@ -20,6 +20,6 @@ int unpack(const void *src, size_t len, void *dst, size_t dst_len, size_t *out_l
  */
 const void *unpack_kernel(const void *file, size_t len, size_t *size, const char **why);
 /* Gives back what unpack_kernel() returned; nothing to do when that was the file. */
-void unpack_free(const void *image, const void *file, size_t size);
+void unpack_free(const void *image, const void *file, size_t len, size_t size);
 
 #endif

@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Formats told apart by their first bytes; the way from a kernel file to the ELF
+ * image in it (Linux's Documentation/arch/x86/boot.rst: payload_offset). The file
+ * comes from the boot loader: it is not hostile, but may be damaged or another file.
+ */
+#include <hyp/mm.h>
+#include <hyp/unpack.h>
+#include "shim.h"
+
+#define MAX_IMAGE (1ul << 30)
+
+static const struct {
+	uint8_t magic[6];
+	uint8_t len;
+	unpack_fn *fn;
+} formats[] = {
+	{ { 0x1f, 0x8b }, 2, unpack_gzip },
+	{ { 0xfd, '7', 'z', 'X', 'Z', 0 }, 6, unpack_xz },
+	{ { 0x28, 0xb5, 0x2f, 0xfd }, 4, unpack_zstd },
+	{ { 0x02, 0x21, 0x4c, 0x18 }, 4, unpack_lz4 },
+};
+
+static unsigned int order_of(size_t size)
+{
+	unsigned int order = 0;
+
+	while (PAGE_SIZE << order < size)
+		order++;
+	return order;
+}
+
+int unpack(const void *src, size_t len, void *dst, size_t dst_len, size_t *out_len)
+{
+	unsigned int order = order_of(WORK_SIZE);
+	long n = -EINVAL;
+	void *work;
+
+	for (size_t i = 0; i < ARRAY_SIZE(formats) && len > 16; i++) {
+		if (memcmp(src, formats[i].magic, formats[i].len))
+			continue;
+		work = hyp_page_alloc(order);
+		if (!work)
+			return -ENOMEM;
+		n = formats[i].fn(src, len, dst, dst_len, work);
+		hyp_page_free(work, order);
+		break;
+	}
+	*out_len = n < 0 ? 0 : (size_t)n;
+	return n < 0 ? (int)n : 0;
+}
+
+static bool is_elf(const uint8_t *p, size_t len)
+{
+	return len > 64 && !memcmp(p, "\177ELF", 4);
+}
+
+/* The packed part of a bzImage, of boot protocol 2.08 or later. */
+static const uint8_t *find_payload(const uint8_t *p, size_t len, size_t *size)
+{
+	size_t start;
+
+	if (len < 0x260 || memcmp(p + 0x202, "HdrS", 4) || get_unaligned_le16(p + 0x206) < 0x208)
+		return NULL;
+	start = ((p[0x1f1] ? p[0x1f1] : 4ul) + 1) * 512 + get_unaligned_le32(p + 0x248);
+	*size = get_unaligned_le32(p + 0x24c);
+	if (start > len || *size > len - start || *size < 64)
+		return NULL;
+	return p + start;
+}
+
+const void *unpack_kernel(const void *file, size_t len, size_t *size, const char **why)
+{
+	const uint8_t *payload;
+	size_t packed, full;
+	void *image;
+
+	*size = len;
+	if (is_elf(file, len))
+		return file;
+	*why = "neither an ELF image nor a bzImage";
+	payload = find_payload(file, len, &packed);
+	if (!payload)
+		return NULL;
+	*size = packed;
+	if (is_elf(payload, packed))
+		return payload;
+	*why = "its packed image has no sensible size";
+	full = get_unaligned_le32(payload + packed - 4);
+	if (full < 64 || full > MAX_IMAGE)
+		return NULL;
+	*why = "not enough memory to unpack it";
+	image = hyp_page_alloc(order_of(full));
+	if (!image)
+		return NULL;
+	*why = "its packed image is damaged or of an unknown format";
+	if (!unpack(payload, packed, image, full, size) && is_elf(image, *size))
+		return image;
+	hyp_page_free(image, order_of(full));
+	return NULL;
+}
+
+void unpack_free(const void *image, const void *file, size_t len, size_t size)
+{
+	const char *p = image, *f = file;
+
+	if (p < f || p >= f + len)
+		hyp_page_free((void *)(uintptr_t)image, order_of(size));
+}
