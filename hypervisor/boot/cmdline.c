@@ -71,20 +71,21 @@ bool parse_size(const char *s, const char **end, uint64_t *pages)
 static bool parse_memory(const char *s, struct options *o)
 {
 	uint64_t size = 0, most = 0;
+	bool limit = !strncmp(s, "max:", 4);
 
-	if (strncmp(s, "max:", 4)) {
+	if (!limit) {
 		if (!parse_size(s, &s, &size))
 			return false;
-		if (*s && *s++ != ',')
-			return false;
+		limit = *s == ',';
+		s += limit;
 	}
-	if (*s) {
-		if (strncmp(s, "max:", 4) || !parse_size(s + 4, &s, &most) || *s)
-			return false;
-	}
+	if (limit && (strncmp(s, "max:", 4) || !parse_size(s + 4, &s, &most)))
+		return false;
+	if (*s || !(size || most))
+		return false;
 	o->dom0_mem_pages = size;
 	o->dom0_max_pages = most;
-	return size || most;
+	return true;
 }
 
 static bool parse_number(const char *s, unsigned int *v)

@@ -355,6 +355,8 @@ const char *multiboot_parse(uint32_t magic, uint64_t info, const char *base, uin
 
 	mem.base = base;
 	mem.limit = limit;
+	nr_raw = 0;
+	strings_used = 0;
 	if (magic == MB1_BOOT_MAGIC)
 		why = mb1_parse(info);
 	else if (magic == MB2_BOOT_MAGIC)
