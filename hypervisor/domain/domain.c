@@ -283,7 +283,7 @@ static struct domain *domain_alloc(const struct domain_new *n)
 	d->max_pages = n->max_pages;
 	d->page_list = FRAME_INDEX_NONE;
 	d->pause_count = 1;
-	d->tools_paused = true;
+	d->tools_paused = !n->dom0; /* its first pause ends at boot */
 	d->teardown = NR_PARTS;
 	d->console_mfn = d->xenstore_mfn = INVALID_MFN;
 	memcpy(d->uuid, n->uuid, sizeof(d->uuid));
