@@ -131,6 +131,7 @@ static void start_dom0(void)
 
 void hyp_main(uint32_t magic, uint32_t info)
 {
+	boot_cpu.stack = (void *)((uint64_t)stack_top() & ~(uint64_t)(STACK_SIZE - 1));
 	early_traps();
 	console_early_init();
 	read_boot_info(magic, info);

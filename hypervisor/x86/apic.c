@@ -67,6 +67,11 @@ void apic_eoi(void)
 	apic_write(APIC_EOI, 0);
 }
 
+bool apic_reaches(uint32_t id)
+{
+	return x2apic || id < 255;
+}
+
 void apic_send(uint32_t dest, uint32_t icr)
 {
 	if (x2apic) {

@@ -3,6 +3,7 @@
  * Restart and power off (ACPI 6.4, 4.8). Domain 0 does both itself as a rule, being
  * the one that runs AML; this is for panics and for when domain 0 only asks.
  */
+#include <hyp/console.h>
 #include <hyp/cpu.h>
 #include <hyp/lib.h>
 #include <hyp/mm.h>
@@ -27,6 +28,14 @@ static void pause_ms(unsigned int ms)
 {
 	while (tsc_khz && ms--)
 		udelay(1000);
+}
+
+/* A CPU that stops may hold the console's lock. */
+static void stop_all(void)
+{
+	irq_disable();
+	smp_stop_others();
+	console_panic();
 }
 
 static void reset_acpi(void)
@@ -78,8 +87,7 @@ void machine_reboot(void)
 	static void (*const ways[])(void) = { reset_acpi, reset_pci, reset_keyboard,
 					      reset_triple_fault };
 
-	irq_disable();
-	smp_stop_others();
+	stop_all();
 	for (unsigned int i = 0; i < ARRAY_SIZE(ways); i++) {
 		ways[i]();
 		pause_ms(50);
@@ -126,8 +134,7 @@ void machine_poweroff(void)
 	unsigned int type[2] = { 0, 0 };
 	uint16_t pm1a, pm1b;
 
-	irq_disable();
-	smp_stop_others();
+	stop_all();
 	if (f && le32(f + 4) >= F_PM1B + 4 && find_s5(type)) {
 		pm1a = (uint16_t)le32(f + F_PM1A);
 		pm1b = (uint16_t)le32(f + F_PM1B);

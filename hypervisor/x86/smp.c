@@ -138,7 +138,7 @@ static void start_all(uint64_t page, unsigned int most)
 	for (unsigned int i = 0; i < nr_found && nr_cpus < most; i++) {
 		unsigned int id = nr_cpus;
 
-		if (found[i] == boot_cpu.apic_id)
+		if (found[i] == boot_cpu.apic_id || !apic_reaches(found[i]))
 			continue;
 		cpus[id] = cpu_alloc(id, found[i]);
 		if (!cpus[id]) {

@@ -50,6 +50,8 @@ uint32_t apic_id(void);
 #define ICR_INIT 0x500
 #define ICR_STARTUP 0x600
 #define ICR_ASSERT 0x4000
+/* False: the CPU has a number that only x2APIC can name, which is off. */
+bool apic_reaches(uint32_t id);
 /* icr: delivery mode and vector. */
 void apic_send(uint32_t dest, uint32_t icr);
 
