@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* stack_switch to a stack that cannot be: refused, or the domain dies at the next trap. VARIANTS: hyp direct tramp idt noncanon unmapped readonly table */
+/* stack_switch to a stack that cannot be: refused, or the domain dies at the next trap. VARIANTS: hyp direct tramp idt noncanon unmapped readonly table edge zero low */
 #include "lib/guest.h"
 
 static uint64_t stack(void)
@@ -21,6 +21,12 @@ static uint64_t stack(void)
 
 	make_ro(page);
 	return A(page) + PAGE_SIZE;
+#elif defined(VARIANT_edge)
+	return 0xffff880000000010; /* the frame begins below, in the last reserved slot */
+#elif defined(VARIANT_zero)
+	return 16;
+#elif defined(VARIANT_low)
+	return 0x0000800000000000; /* the end of the lower half, and nothing mapped there */
 #else
 	return (A(pte_of(VIRT_BASE, 2)) & ~(PAGE_SIZE - 1)) + 0x800;
 #endif
