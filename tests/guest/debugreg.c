@@ -94,6 +94,29 @@ static void in_user_mode(void)
 	EXPECT(hc(set_debugreg, 7, 0x400), 0);
 }
 
+/* The words of the kernel stack that a system call or a fault writes. */
+static void watch_stack(void)
+{
+	struct frame f;
+
+	user_code("\x0f\x05\x8a\x04\x25\x10\x00\x00\x00", 9);
+	for (uint64_t off = 8; off <= 72; off += 8) {
+		EXPECT(hc(set_debugreg, 0, entry_stack(0) - off), 0);
+		EXPECT(hc(set_debugreg, 1, entry_stack(0) - off + 4), 0);
+		EXPECT(hc(set_debugreg, 7, 0xff0405), 0); /* both: read or write, 4 bytes */
+		for (int i = 0; i < 20; i++) {
+			f = (struct frame){ .rip = USER_TEXT,
+					    .rsp = USER_STACK_TOP,
+					    .rflags = RFLAGS_IF };
+			EXPECT(user_run(&f, i & 1 ? VGCF_in_syscall : 0), VEC_SYSCALL);
+			EXPECT(f.rip, USER_TEXT + 2);
+			EXPECT(user_run(&f, i & 1 ? VGCF_in_syscall : 0), X86_PF);
+			EXPECT(f.rip, USER_TEXT + 2);
+		}
+	}
+	EXPECT(hc(set_debugreg, 7, 0x400), 0);
+}
+
 void test(void)
 {
 	struct regs r = { 0 };
@@ -103,6 +126,7 @@ void test(void)
 	watch_data();
 	watch_code();
 	in_user_mode();
+	watch_stack();
 	EXPECT(hc(set_debugreg, 3, 0x1234), 0);
 	EXPECT(EXEC("\x0f\x21\xd8", &r), -1); /* mov %dr3, %rax */
 	EXPECT(r.rax, 0x1234);

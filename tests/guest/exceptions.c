@@ -101,6 +101,12 @@ static void single_step(void)
 	EXPECT(user_run(&f, 0), VEC_SYSCALL);
 	CHECK(steps == 6, "%u steps in user mode", steps);
 	EXPECT(step_rip[0], USER_TEXT + 1);
+	steps = 0;
+	f = (struct frame){ .rip = USER_TEXT,
+			    .rsp = USER_STACK_TOP,
+			    .rflags = RFLAGS_IF | RFLAGS_TF };
+	EXPECT(user_run(&f, VGCF_in_syscall), VEC_SYSCALL);
+	CHECK(steps == 6, "%u steps after a fast return", steps);
 	/* Stepping over a system call and a hypercall must not step the hypervisor. */
 	steps = 0;
 	user_code("\x0f\x05", 2);

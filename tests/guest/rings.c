@@ -125,6 +125,24 @@ static void thirty_two(unsigned int cs, unsigned int ring, unsigned int ss)
 	EXPECT(RUN(cs, ring, ss, "\x9a\x00\x00\x00\x00\x08\xe0"), X86_GP);
 }
 
+/*
+ * Ring 3 entered behind the hypervisor's back, which then takes user mode for the
+ * kernel. It must stand that; what we lose is ours.
+ */
+static void native_user(const char *bytes, size_t len)
+{
+	long v;
+
+	user_code(bytes, len);
+	*(struct percpu **)stack[0] = this_vcpu();
+	go_cs = USER_CS;
+	go_ss = USER_SS;
+	v = catch (go, USER_TEXT);
+	CHECK(v != -1 && cpl() == 1, "trap %ld in ring %u", v, cpl());
+	EXPECT(hc(xen_version, XENVER_pagesize, 0), 4096);
+	EXPECT(probe_read(BAD_UNMAPPED), X86_PF);
+}
+
 void test(void)
 {
 	uint64_t mfn;
@@ -152,6 +170,13 @@ void test(void)
 		sixty_four(CODE64_0, 1, DATA1);
 		thirty_two(CODE32_1, 1, DATA1);
 		thirty_two(CODE32_2, 2, DATA2);
+	}
+	for (int i = 0; i < 20; i++) {
+		native_user("\x0f\x0b", 2);
+		native_user("\x8a\x04\x25\x10\x00\x00\x00", 7);
+		native_user("\xcc", 1);
+		native_user("\xf4", 1);
+		native_user("\xb8\x11\x00\x00\x00\xbf\x07\x00\x00\x00\x0f\x05\x0f\x0b", 14);
 	}
 	/* The hypervisor's conforming code segment in ring 2. */
 	EXPECT(RUN(FLAT_RING3_CS64 >> 3, 2, DATA2, "\x0f\x0b"), X86_UD);
