@@ -16,13 +16,14 @@ enum lock_rank {
 	RANK_DOMLIST = 10, /* the list of domains, creation and destruction */
 	RANK_CONTROL = 15, /* one control operation at a time, per target domain */
 	RANK_PT = 20,	   /* d->pt_lock: page tables of a domain */
-	RANK_GRANT = 30,   /* d->grant_lock; two domains: lower domid first (same rank allowed with _nested) */
+	RANK_GRANT =
+		30, /* d->grant_lock; two domains: lower domid first (same rank allowed with _nested) */
 	RANK_XENSTORE = 40,
 	RANK_CONSRING = 45,
-	RANK_EVENT = 50,   /* d->evt_lock; two domains: lower domid first */
+	RANK_EVENT = 50, /* d->evt_lock; two domains: lower domid first */
 	RANK_PIRQ = 55,
-	RANK_MEM = 60,	   /* d->mem_lock: page list and counters of a domain */
-	RANK_SCHED = 70,   /* run queue of a CPU; two: lower CPU first */
+	RANK_MEM = 60,	 /* d->mem_lock: page list and counters of a domain */
+	RANK_SCHED = 70, /* run queue of a CPU; two: lower CPU first */
 	RANK_TIMER = 75,
 	RANK_HEAP = 80,
 	RANK_MMIO = 85,
@@ -38,7 +39,10 @@ struct spinlock {
 	const char *name;
 };
 
-#define SPINLOCK_INIT(r, n) { .rank = (r), .name = (n) }
+#define SPINLOCK_INIT(r, n)                                                                        \
+	{                                                                                          \
+		.rank = (r), .name = (n)                                                           \
+	}
 
 static inline void spin_init(struct spinlock *l, enum lock_rank rank, const char *name)
 {
