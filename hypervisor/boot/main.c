@@ -12,6 +12,7 @@
 #include <hyp/sched.h>
 #include <hyp/smp.h>
 #include <hyp/timer.h>
+#include <hyp/unpack.h>
 #include <hyp/version.h>
 
 #define LOW_MEMORY 0x100000ul
@@ -107,6 +108,8 @@ static void read_boot_info(uint32_t magic, uint32_t info)
 		      (unsigned long long)start, (unsigned long long)end);
 	boot_reserve(0, LOW_MEMORY); /* firmware's data, and the page other CPUs start in */
 	boot_reserve(start, end);
+	if (nr_boot_modules)
+		unpack_reserve(maddr_to_virt(boot_modules[0].start), boot_modules[0].size);
 	for (unsigned int i = 0; i < nr_boot_modules; i++)
 		printk("module %u: %llx, %llu KiB: %s\n", i,
 		       (unsigned long long)boot_modules[i].start.a,

@@ -58,6 +58,28 @@ static unsigned int trim_ram(struct mem_range *r, unsigned int n)
 	return kept;
 }
 
+/* The highest page-aligned place for size bytes of RAM beside the busy ranges; 0 = none. */
+uint64_t memmap_find(const struct mem_range *map, unsigned int n, const struct mem_range *busy,
+		     unsigned int nr_busy, uint64_t size)
+{
+	size = (size + PAGE_SIZE - 1) & PAGE_MASK;
+	while (n--) {
+		uint64_t end = map[n].end;
+
+		for (unsigned int i = 0; map[n].type == MEM_RAM && i < nr_busy; i++) {
+			if (end < size || end - size < map[n].start)
+				break;
+			if (busy[i].start < end && end - size < busy[i].end) {
+				end = busy[i].start & PAGE_MASK;
+				i = -1u; /* from the start again */
+			}
+		}
+		if (map[n].type == MEM_RAM && end >= size && end - size >= map[n].start)
+			return end - size;
+	}
+	return 0;
+}
+
 /*
  * edges: working space for 2 * n values. Returns the number of ranges in out, at
  * most `most`; *lost tells that the map had more.

@@ -330,6 +330,27 @@ static void map_has_no_room(void)
 	CHECK(normalise(in, 20) == 8 && lost);
 }
 
+static void finding_room(void)
+{
+	static const struct mem_range map[] = { { 0x1000, 0x9000, 1 },
+						{ 0x9000, 0xa000, 2 },
+						{ 0x10000, 0x20000, 1 } };
+	static const struct mem_range busy[] = { { 0x12000, 0x13000, 1 },
+						 { 0x1e000, 0x20000, 1 },
+						 { 0x1c000, 0x1e800, 1 },
+						 { 0x0, 0x3000, 1 } };
+
+	CHECK(memmap_find(map, 3, busy, 0, 1) == 0x1f000);
+	CHECK(memmap_find(map, 3, busy, 4, 0x1000) == 0x1b000);
+	CHECK(memmap_find(map, 3, busy, 4, 0x9000) == 0x13000);
+	CHECK(memmap_find(map, 3, busy, 3, 0x9001) == 0);
+	CHECK(memmap_find(map, 3, busy, 4, 0x6000) == 0x16000);
+	CHECK(memmap_find(map, 1, busy, 4, 0x6000) == 0x3000);
+	CHECK(memmap_find(map, 1, busy, 4, 0x6001) == 0);
+	CHECK(memmap_find(map, 1, busy, 0, 0x8000) == 0x1000);
+	CHECK(memmap_find(map, 0, busy, 0, 0x1000) == 0);
+}
+
 int main(void)
 {
 	static const struct test t[] = {
@@ -345,6 +366,7 @@ int main(void)
 		TEST(map_overlaps),
 		TEST(map_joins_and_drops),
 		TEST(map_has_no_room),
+		TEST(finding_room),
 	};
 
 	return TEST_RUN(t);

@@ -62,6 +62,8 @@ bool parse_com1(const char *s, struct com_options *c);
 
 unsigned int memmap_normalise(const struct mem_range *in, unsigned int n, uint64_t *edges,
 			      struct mem_range *out, unsigned int most, bool *lost);
+uint64_t memmap_find(const struct mem_range *map, unsigned int n, const struct mem_range *busy,
+		     unsigned int nr_busy, uint64_t size);
 
 /*
  * Reads the boot information at machine address info; memory [0, limit) is seen at

@@ -15,11 +15,16 @@
 int unpack(const void *src, size_t len, void *dst, size_t dst_len, size_t *out_len);
 
 /*
- * The ELF image in a kernel file: the file itself, or unpacked from a bzImage into
- * memory of its own (unpack_free). NULL and *why when there is none.
+ * Before mm_init(): sets memory aside to unpack the kernel in this file, if it has to
+ * be. Large blocks are not to be had later.
+ */
+void unpack_reserve(const void *file, size_t len);
+/*
+ * The ELF image in a kernel file: the file itself, or unpacked from a bzImage into the
+ * memory set aside. NULL and *why when there is none.
  */
 const void *unpack_kernel(const void *file, size_t len, size_t *size, const char **why);
-/* Gives back what unpack_kernel() returned; nothing to do when that was the file. */
+/* Gives back the memory set aside; the image is of no more use. */
 void unpack_free(const void *image, const void *file, size_t len, size_t size);
 
 #endif

@@ -88,7 +88,8 @@ static inline void shim_error(char *s)
 }
 
 /* One of these per format; src ends with Linux's 4-byte length of the whole. Output bytes or -Exxx. */
-#define WORK_SIZE (512 * 1024)
+#define WORK_ORDER 7
+#define WORK_SIZE (PAGE_SIZE << WORK_ORDER)
 typedef long unpack_fn(const uint8_t *src, size_t len, uint8_t *dst, size_t dst_len, void *work);
 unpack_fn unpack_gzip, unpack_xz, unpack_zstd, unpack_lz4;
 

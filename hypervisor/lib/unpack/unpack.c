@@ -4,6 +4,7 @@
  * image in it (Linux's Documentation/arch/x86/boot.rst: payload_offset). The file
  * comes from the boot loader: it is not hostile, but may be damaged or another file.
  */
+#include <hyp/boot.h>
 #include <hyp/mm.h>
 #include <hyp/unpack.h>
 #include "shim.h"
@@ -21,29 +22,22 @@ static const struct {
 	{ { 0x02, 0x21, 0x4c, 0x18 }, 4, unpack_lz4 },
 };
 
-static unsigned int order_of(size_t size)
-{
-	unsigned int order = 0;
-
-	while (PAGE_SIZE << order < size)
-		order++;
-	return order;
-}
+/* Memory set aside; machine addresses. */
+static struct mem_range room;
 
 int unpack(const void *src, size_t len, void *dst, size_t dst_len, size_t *out_len)
 {
-	unsigned int order = order_of(WORK_SIZE);
 	long n = -EINVAL;
 	void *work;
 
 	for (size_t i = 0; i < ARRAY_SIZE(formats) && len > 16; i++) {
 		if (memcmp(src, formats[i].magic, formats[i].len))
 			continue;
-		work = hyp_page_alloc(order);
+		work = hyp_page_alloc(WORK_ORDER);
 		if (!work)
 			return -ENOMEM;
 		n = formats[i].fn(src, len, dst, dst_len, work);
-		hyp_page_free(work, order);
+		hyp_page_free(work, WORK_ORDER);
 		break;
 	}
 	*out_len = n < 0 ? 0 : (size_t)n;
@@ -69,6 +63,30 @@ static const uint8_t *find_payload(const uint8_t *p, size_t len, size_t *size)
 	return p + start;
 }
 
+/* Its size unpacked, by what is packed in a bzImage. 0: it makes no sense. */
+static size_t full_size(const uint8_t *payload, size_t packed)
+{
+	size_t size = get_unaligned_le32(payload + packed - 4);
+
+	return size >= 64 && size <= MAX_IMAGE ? size : 0;
+}
+
+void unpack_reserve(const void *file, size_t len)
+{
+	size_t packed, size;
+	const uint8_t *payload = is_elf(file, len) ? NULL : find_payload(file, len, &packed);
+
+	if (!payload || is_elf(payload, packed))
+		return;
+	size = full_size(payload, packed);
+	if (!size)
+		return;
+	room.start = memmap_find(mem_map, nr_mem_ranges, boot_reserved, nr_boot_reserved, size);
+	room.end = room.start ? room.start + size : 0;
+	if (room.end)
+		boot_reserve(room.start, room.end);
+}
+
 const void *unpack_kernel(const void *file, size_t len, size_t *size, const char **why)
 {
 	const uint8_t *payload;
@@ -86,24 +104,21 @@ const void *unpack_kernel(const void *file, size_t len, size_t *size, const char
 	if (is_elf(payload, packed))
 		return payload;
 	*why = "its packed image has no sensible size";
-	full = get_unaligned_le32(payload + packed - 4);
-	if (full < 64 || full > MAX_IMAGE)
+	full = full_size(payload, packed);
+	if (!full)
 		return NULL;
 	*why = "not enough memory to unpack it";
-	image = hyp_page_alloc(order_of(full));
-	if (!image)
+	if (full > room.end - room.start)
 		return NULL;
 	*why = "its packed image is damaged or of an unknown format";
-	if (!unpack(payload, packed, image, full, size) && is_elf(image, *size))
-		return image;
-	hyp_page_free(image, order_of(full));
-	return NULL;
+	image = maddr_to_virt(MADDR(room.start));
+	return unpack(payload, packed, image, full, size) || !is_elf(image, *size) ? NULL : image;
 }
 
 void unpack_free(const void *image, const void *file, size_t len, size_t size)
 {
-	const char *p = image, *f = file;
-
-	if (p < f || p >= f + len)
-		hyp_page_free((void *)(uintptr_t)image, order_of(size));
+	if (image == file || !room.end)
+		return;
+	mm_free_boot_range(MADDR(room.start), MADDR(room.end));
+	room.end = room.start = 0;
 }
