@@ -139,6 +139,7 @@ void hyp_main(uint32_t magic, uint32_t info)
 	console_early_init();
 	read_boot_info(magic, info);
 
+	console_unmap_screen();
 	mm_init();
 	console_map_screen();
 	traps_init();

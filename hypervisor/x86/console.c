@@ -30,6 +30,8 @@ static bool mid_line;
 static unsigned int level; /* of the line being printed */
 
 static bool use_serial = true, use_screen, in_panic;
+static bool have_screen;       /* it is there and mapped */
+static uint64_t not_on_screen; /* from this log position on */
 
 /* False: this CPU has it already (a fault or NMI while printing). */
 static bool console_lock(void)
@@ -223,17 +225,14 @@ void console_init(void)
 		serial_init(&c);
 	if (list_has(opt.console, "vga") && boot_video.type == 1) {
 		vga_start((volatile uint16_t *)(DIRECT_MAP_VIRT + VGA_TEXT));
-		use_screen = true;
+		have_screen = use_screen = true;
 	}
 }
 
-/* What the ring has, for a screen that comes late. */
-static void replay(void)
+void console_unmap_screen(void)
 {
-	uint64_t pos = log_end > LOG_SIZE ? log_end - LOG_SIZE : 0;
-
-	for (; pos < log_end; pos++)
-		screen_write(&log[pos % LOG_SIZE], 1);
+	not_on_screen = have_screen ? log_end : 0;
+	have_screen = use_screen = false;
 }
 
 void console_map_screen(void)
@@ -246,11 +245,13 @@ void console_map_screen(void)
 		text = mmio_map(MADDR(VGA_TEXT), 80 * 25 * 2);
 		if (text)
 			vga_start(text);
-		use_screen = text != NULL;
-	} else if (fb_start()) {
-		replay();
-		use_screen = true;
+		have_screen = text != NULL;
+	} else {
+		have_screen = fb_start();
 	}
+	use_screen = have_screen;
+	for (uint64_t pos = not_on_screen; have_screen && pos < log_end; pos++)
+		screen_write(&log[pos % LOG_SIZE], 1);
 }
 
 void console_irq_init(void)
@@ -269,6 +270,6 @@ void console_give_screen(void)
 void console_panic(void)
 {
 	WRITE_ONCE(in_panic, true);
-	use_screen = list_has(opt.console, "vga") && boot_video.type;
+	use_screen = have_screen;
 	mid_line = false;
 }

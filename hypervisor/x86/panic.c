@@ -97,6 +97,8 @@ static void panic_begin(const char *fmt, va_list ap)
 	irq_disable();
 	if (!__atomic_compare_exchange_n(&panicking, &expected, smp_id() + 1, false,
 					 __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST)) {
+		if (expected == smp_id() + 1)
+			serial_write("\r\n*** and again\r\n", 17);
 		for (;;)
 			__asm__ volatile("cli; hlt");
 	}

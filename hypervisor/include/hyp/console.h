@@ -13,11 +13,12 @@ struct domain;
 /*
  * --- machine console: x86/console.c
  * Order at boot: early_init (serial line as com1= says by default), init (options are
- * known), map_screen (after mm_init: the framebuffer too, with what was printed so
- * far), irq_init (the serial line's input), give_screen (it is domain 0's from now).
+ * known), unmap_screen (before mm_init), map_screen (after it; the framebuffer too, with
+ * what was printed so far), irq_init (the serial line's input), give_screen (it is domain 0's from now).
  */
 void console_early_init(void);
 void console_init(void);
+void console_unmap_screen(void);
 void console_map_screen(void);
 void console_irq_init(void);
 void console_give_screen(void);

@@ -25,8 +25,8 @@ enum lock_rank {
 	RANK_MEM = 60,	 /* d->mem_lock: page list and counters of a domain */
 	RANK_SCHED = 70, /* run queue of a CPU; two: lower CPU first */
 	RANK_TIMER = 75,
+	RANK_MMIO = 78, /* takes pages for its tables */
 	RANK_HEAP = 80,
-	RANK_MMIO = 85,
 	RANK_IRQCHIP = 90,
 	RANK_CONSOLE = 95,
 	RANK_LEAF = 100,
