@@ -204,7 +204,7 @@ early_trap:
 
 	.section .rodata
 	.balign	8
-	.globl	boot_gdt
+	.globl	boot_gdt, boot_gdt_ptr_high
 boot_gdt:
 	.quad	0
 	.quad	0x00af9b000000ffff	/* 64-bit code */

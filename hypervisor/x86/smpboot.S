@@ -54,6 +54,8 @@ ap_high:
 	mov	%eax, %es
 	mov	%eax, %fs
 	mov	%eax, %gs
+	lea	boot_gdt_ptr_high(%rip), %rax
+	lgdt	(%rax)
 	mov	ap_cr3(%rip), %rax	/* the final tables: the stack may be anywhere */
 	mov	%rax, %cr3
 	mov	ap_stack(%rip), %rsp
