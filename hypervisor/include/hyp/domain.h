@@ -111,12 +111,14 @@ struct domain {
 	/* protected by pt_lock (rank RANK_PT): all page-table updates of this domain */
 	struct spinlock pt_lock;
 	cpumask_t dirty_cpus; /* CPUs whose TLB may hold this domain's entries */
+	uint32_t pt_dying;    /* tables being taken apart (mm/pt_table.c), 0 = none */
+	/* Mappings taken away, and those no TLB holds any more: see hyp/frame.h tlb_sync(). */
+	uint64_t tlb_dirty, tlb_clean;
 
 	/* protected by mem_lock */
 	struct spinlock mem_lock;
-	uint32_t page_list; /* head, frame numbers, FRAME_INDEX_NONE = empty */
+	uint32_t page_list; /* circular; frame numbers, FRAME_INDEX_NONE = empty */
 	uint64_t tot_pages, max_pages;
-	uint64_t relinquish_cursor;
 
 	struct spinlock evt_lock;
 	struct evtchn_domain *evt; /* owned by event/ */

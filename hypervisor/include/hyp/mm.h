@@ -62,14 +62,32 @@ void hyp_page_free(void *p, unsigned int order);
 uint64_t mm_free_pages(void);
 uint64_t mm_total_pages(void);
 
+/* Whole frames by number, content as it was left; address_bits 0 = anywhere. For mm/ itself. */
+#define MAX_ALLOC_ORDER 12
+mfn_t heap_alloc(unsigned int order, unsigned int address_bits);
+void heap_free(mfn_t mfn, unsigned int order);
+/* Boot: the frame table is there; frames [start, end) become free; RAM there is altogether. */
+void heap_init(void);
+void heap_add(uint64_t start, uint64_t end);
+void heap_count(uint64_t pages);
+
 /* --- small allocator for control structures; zeroed; size up to 64 KiB. */
 void *hyp_alloc(size_t size);
 void hyp_free(void *p); /* NULL is ignored */
 
-/* --- hypervisor mappings. Flags are PTE_* bits; PTE_NX is added. Never undone for MMIO. */
+/* --- hypervisor mappings; never undone. */
 /* Maps machine range [a, a+len) uncached; any alignment; NULL when the window is full. */
 void *mmio_map(maddr_t a, size_t len);
-/* Maps one frame at a fixed hypervisor address (CPU areas). */
+/*
+ * Maps one frame at a fixed hypervisor address (CPU areas); flags are PTE_* bits, exactly.
+ * Panics without memory for tables: only called while CPUs come up.
+ */
 void hyp_map_page(uint64_t va, mfn_t mfn, uint64_t flags);
+/* The entry of the last level for va, NULL when there is no table; no large pages there. */
+uint64_t *hyp_pte(uint64_t va);
+
+/* Machine addresses dom0 may not map: interrupt controllers, our own devices. Boot only. */
+void mmio_deny(uint64_t addr, uint64_t len);
+bool mmio_denied(mfn_t mfn);
 
 #endif
