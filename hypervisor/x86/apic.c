@@ -96,6 +96,7 @@ static void apic_enable(bool boot_cpu_too)
 			regs = mmio_map(MADDR(base & 0xffffff000ul), PAGE_SIZE);
 		if (!x2apic && !regs)
 			panic("apic: cannot be mapped");
+		mmio_deny(base & 0xffffff000ul, PAGE_SIZE);
 	}
 	if (!(base & BASE_ENABLE))
 		wrmsr(MSR_APIC_BASE, base | BASE_ENABLE);

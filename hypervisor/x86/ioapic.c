@@ -94,6 +94,7 @@ static bool start(struct ioapic *io)
 	version = io_read(io, IO_VERSION);
 	if (version == ~0u)
 		return false;
+	mmio_deny(io->addr.a & PAGE_MASK, PAGE_SIZE);
 	io->nr = (version >> 16 & 0xff) + 1;
 	for (unsigned int i = 0; i < io->nr; i++) {
 		io_write(io, IO_ENTRY + 2 * i, RTE_MASKED);
