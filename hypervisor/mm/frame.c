@@ -302,7 +302,10 @@ int frame_get_type(mfn_t mfn, struct domain *d, enum frame_type t)
 
 	if (t == FT_WRITABLE)
 		return frame_get_writable(mfn) ? 0 : -EBUSY;
-	pt_enter(&c, d);
+	if (t == FT_DESC)
+		pt_enter(&c, d); /* never a table: need not wait for teardowns */
+	else if (!pt_begin(&c, d))
+		return -EAGAIN;
 	err = pt_get_type(&c, mfn, t);
 	pt_end(&c);
 	return err;

@@ -224,6 +224,7 @@ int pt_get_type(struct pt_ctx *c, mfn_t mfn, enum frame_type t)
 	r = frame_begin_type(mfn, t, &start);
 	if (r <= 0)
 		return r;
+	ASSERT(!pt_is_dying(c->d, mfn)); /* pt_begin() was called */
 	tlb_sync(c->d);
 	if (fs_type_is_table(t))
 		return validate(c, mfn, t - FT_L1 + 1, start);

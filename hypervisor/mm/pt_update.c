@@ -281,7 +281,8 @@ int vcpu_set_root(struct vcpu *v, mfn_t l4, bool user)
 	struct pt_ctx c;
 	int err;
 
-	pt_enter(&c, v->domain);
+	if (!pt_begin(&c, v->domain))
+		return -EAGAIN;
 	err = set_root(&c, v, l4, user);
 	pt_end(&c);
 	return err;
@@ -449,6 +450,19 @@ static long ext_one(struct domain *d, const struct mmuext_op *op)
 	return ret;
 }
 
+/* A slice of what an earlier operation left to be done; false: not finished. */
+static bool finish_pending(struct domain *d)
+{
+	struct pt_ctx c;
+
+	if (!READ_ONCE(d->pt_dying))
+		return true;
+	if (!pt_begin(&c, d))
+		return false;
+	pt_end(&c);
+	return true;
+}
+
 long hc_mmuext_op(struct hc_args *a)
 {
 	struct mmuext_op op;
@@ -461,6 +475,8 @@ long hc_mmuext_op(struct hc_args *a)
 	ret = domain_by_id((domid_t)a->arg[3], &d);
 	if (ret)
 		return ret;
+	if (!finish_pending(d))
+		ret = HC_RESTART;
 	for (; !ret && b.done < b.count; b.done += !ret) {
 		if (hc_preempt_due((unsigned int)b.done))
 			ret = HC_RESTART;
