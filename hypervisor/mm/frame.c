@@ -409,6 +409,7 @@ int frame_steal(struct domain *d, mfn_t mfn)
 	spin_lock(&d->mem_lock);
 	list_del_page(d, (uint32_t)mfn.n);
 	spin_unlock(&d->mem_lock);
+	tlb_sync(d); /* its type is forgotten, so whatever it becomes must be safe */
 	return 0;
 }
 
@@ -419,9 +420,8 @@ void frame_assign(struct domain *d, mfn_t mfn)
 	spin_unlock(&d->mem_lock);
 }
 
-void frame_discard(struct domain *d, mfn_t mfn)
+void frame_discard(mfn_t mfn)
 {
-	tlb_sync(d);
 	m2p_set(mfn, M2P_INVALID);
 	frame_table[mfn.n].owner = FRAME_OWNER_NONE;
 	heap_free(mfn, 0);

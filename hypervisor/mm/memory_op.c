@@ -215,7 +215,7 @@ static int exchange_chunk(struct domain *d, const struct xen_memory_exchange *x,
 	}
 	err = give_out(d, &x->out, pages >> out.order, &out);
 	while (chain_pop(&in, &mfn))
-		frame_discard(d, mfn);
+		frame_discard(mfn);
 	return err;
 }
 

@@ -28,7 +28,8 @@
 #define FIRST 256u
 #define LAST 1024u
 #define NR_DOMS 2
-#define PAGES 150
+#define PAGES 120
+#define SPAN 12 /* entries of a table in use */
 #define NR_TLB 400
 #define STEPS 60000
 
@@ -42,7 +43,7 @@ struct domain *dom0, *idle_domain;
 static struct domain doms[NR_DOMS + 1];
 static struct vcpu vcpus[NR_DOMS][2];
 static struct cpu cpu0;
-static unsigned int preempt_rate;
+static unsigned int preempt_rate, cached[5], converted, granted;
 static const char *what = "";
 
 void panic(const char *fmt, ...)
@@ -183,27 +184,34 @@ static void cache(unsigned int dom, unsigned int level, uint64_t e, bool write)
 	if (!mfn_valid(mfn) || t->used)
 		return;
 	*t = (struct tlb){ true, write, level, (uint32_t)mfn.n, frame_owner(mfn) };
+	cached[level]++;
 }
 
-/* A random walk through the tables of vcpu 1, caching what it meets. */
-static void walk(unsigned int dom)
+/*
+ * A random walk through the tables of vcpu 1, caching what it meets. Returns the L1 it came
+ * to, when writing through it is possible; 0 none.
+ */
+static uint32_t walk(unsigned int dom)
 {
 	mfn_t root = rand() % 2 ? vcpus[dom][1].x86.root : vcpus[dom][1].x86.user_root;
 	uint64_t *t, *e;
 	bool write = true;
+	uint32_t l1 = 0;
 
 	if (mfn_eq(root, INVALID_MFN))
-		return;
+		return 0;
 	t = mfn_to_virt(root);
 	for (unsigned int level = 4; level; level--) {
-		unsigned int n = (unsigned int)rand() % PT_ENTRIES, k = 0;
+		unsigned int n = (unsigned int)rand() % SPAN, k = 0;
 
 		while (k < PT_ENTRIES && (!(t[n] & PTE_P) || !pt_slot_is_guest(level, n))) {
 			n = (n + 1) % PT_ENTRIES;
 			k++;
 		}
+		if (level == 1 && write)
+			l1 = (uint32_t)virt_to_mfn(t).n;
 		if (k == PT_ENTRIES)
-			return;
+			break;
 		e = &t[n];
 		if (level < 4)
 			*e |= PTE_A;
@@ -213,6 +221,7 @@ static void walk(unsigned int dom)
 		cache(dom, level, *e, write);
 		t = maddr_to_virt(MADDR(*e & PTE_ADDR));
 	}
+	return l1;
 }
 
 static void check_tlb(void)
@@ -275,7 +284,7 @@ static void count_root(mfn_t root)
 	BUG_ON(memcmp(&page((uint32_t)root.n)[256], &hyp_l4[256], 128));
 }
 
-static unsigned int shared_refs[LAST];
+static unsigned int shared_refs[LAST], held[LAST]; /* our own */
 
 static void check_all(void)
 {
@@ -286,8 +295,8 @@ static void check_all(void)
 
 		BUG_ON(!fs_sane(s));
 		refs[n] += !!(s & FS_ALLOC) + !!(s & FS_PINNED) + !!(s & FS_PARTIAL) +
-			   shared_refs[n];
-		types[n] += !!(s & FS_PINNED) + !!(s & FS_PARTIAL);
+			   shared_refs[n] + held[n];
+		types[n] += held[n] + !!(s & FS_PINNED) + !!(s & FS_PARTIAL);
 		if (fs_is_table(s))
 			count_table(n, fs_type(s) - FT_L1 + 1, PT_ENTRIES);
 		else if (s & FS_PARTIAL)
@@ -309,6 +318,14 @@ static void check_all(void)
 	for (unsigned int d = 0; d < NR_DOMS; d++)
 		BUG_ON(doms[d].pt_lock.owner || doms[d].mem_lock.owner);
 	check_tlb();
+}
+
+/* While we hold a reference and a type reference. */
+static void check_held(mfn_t mfn)
+{
+	held[mfn.n]++;
+	check_all();
+	held[mfn.n]--;
 }
 
 /* --- guests */
@@ -375,8 +392,9 @@ static void op_prepare_table(unsigned int dom)
 		return;
 	/* The hypervisor's slots may hold our old entries or anything. */
 	memset(page(mfn), 0, PAGE_SIZE);
-	for (int n = rand() % 40; n > 0; n--)
-		page(mfn)[rand() % PT_ENTRIES] = random_entry(dom, level);
+	for (int n = rand() % (2 * SPAN); n > 0; n--)
+		page(mfn)[rand() % 30 ? rand() % SPAN : rand() % PT_ENTRIES] =
+			random_entry(dom, level);
 }
 
 /* Repeats a preempted call, or not. */
@@ -431,7 +449,7 @@ static void op_mmu_update(unsigned int dom)
 		uint64_t e = random_entry((unsigned int)(a.arg[3] & 1 ? 1 : dom), level & 3 ? level : 4);
 
 		u[i].ptr = random_mfn((unsigned int)tables, level & 3 ? level : 4) << PAGE_SHIFT |
-			   ((unsigned int)rand() % (rand() % 2 ? 512 : 20)) << 3 |
+			   ((unsigned int)rand() % (rand() % 30 ? SPAN : 512)) << 3 |
 			   (rand() % 8 ? rand() % 4 ? 0 : 2 : 3);
 		u[i].val = e;
 		if (rand() % 100 == 0)
@@ -477,10 +495,39 @@ static void op_balloon(unsigned int dom)
 	}
 }
 
+static void set_entry(unsigned int tables, uint32_t table, unsigned int i, uint64_t val)
+{
+	struct mmu_update u = { .ptr = (uint64_t)table << PAGE_SHIFT | i << 3, .val = val };
+	struct hc_args a = { { (uint64_t)&u, 1, 0, (uint64_t)(tables + 1) << 16 | DOMID_SELF } };
+
+	while (hc_mmu_update(&a) == HC_RESTART)
+		;
+}
+
+/* Takes write access from all mappings of a page, or the mappings, as if to make it a table. */
+static void unmap_everywhere(unsigned int dom, uint32_t mfn, bool all)
+{
+	for (uint32_t n = FIRST; n < LAST; n++) {
+		if (frame_table[n].owner != dom || fs_type(frame_table[n].state) != FT_L1 ||
+		    !fs_is_table(frame_table[n].state))
+			continue;
+		for (unsigned int i = 0; i < PT_ENTRIES; i++) {
+			uint64_t e = page(n)[i];
+
+			if (!(e & PTE_P) || (e & PTE_ADDR) >> PAGE_SHIFT != mfn)
+				continue;
+			if (rand() % 3 == 0)
+				set_entry(dom, n, i, e & ~PTE_A);
+			e &= page(n)[i];
+			set_entry(dom, n, i, all ? 0 : e & ~PTE_RW);
+		}
+	}
+}
+
 static void op_exchange(unsigned int dom)
 {
 	unsigned int order = (unsigned int)rand() % 4, i = (unsigned int)rand() % (PAGES - 8);
-	uint64_t in[8], out[1] = { i }, before = doms[dom].tot_pages;
+	uint64_t in[8], out[1] = { i }, before;
 	struct xen_memory_exchange x = {
 		.in = { .extent_start = (uint64_t)in, .nr_extents = 1ul << order,
 			.domid = DOMID_SELF },
@@ -489,34 +536,120 @@ static void op_exchange(unsigned int dom)
 	};
 	struct hc_args a = { { XENMEM_exchange, (uint64_t)&x } };
 
-	for (unsigned int k = 0; k < 1u << order; k++)
+	for (int k = 30; k; k--)
+		walk(dom);
+	for (unsigned int k = 0; k < 1u << order; k++) {
 		in[k] = frames[dom][i + k];
+		unmap_everywhere(dom, (uint32_t)in[k], true);
+	}
+	before = doms[dom].tot_pages;
 	if (finish(hc_memory_op, &a) == 0)
 		for (unsigned int k = 0; k < 1u << order; k++)
 			frames[dom][i + k] = (uint32_t)out[0] + k;
 	BUG_ON(doms[dom].tot_pages != before);
 }
 
-/* Somebody else's frame by way of a grant: the granter's frame is held meanwhile. */
+/* Page to table, or to descriptor page, and back, while the other processor looks on. */
+static void convert(unsigned int dom, mfn_t mfn)
+{
+	unsigned int kind = (unsigned int)rand() % 3;
+
+	current = &vcpus[dom][0];
+	for (int k = 20; k; k--)
+		walk(dom);
+	unmap_everywhere(dom, (uint32_t)mfn.n, rand() % 2);
+	if (kind == 0 && guest_may_write((uint32_t)mfn.n, dom)) {
+		page((uint32_t)mfn.n)[0] = 0;
+		if (frame_get_and_type(mfn, &doms[dom], FT_DESC))
+			return;
+		check_held(mfn);
+		frame_put_and_type(mfn);
+	} else if (kind == 1 && guest_may_write((uint32_t)mfn.n, dom)) {
+		struct mmuext_op op = { .cmd = MMUEXT_PIN_L1_TABLE, .arg1.mfn = mfn.n };
+		struct hc_args a = { { (uint64_t)&op, 1, 0, DOMID_SELF } };
+
+		memset(page((uint32_t)mfn.n), 0, PAGE_SIZE);
+		if (finish(hc_mmuext_op, &a))
+			return;
+		check_all();
+		op.cmd = MMUEXT_UNPIN_TABLE;
+		a = (struct hc_args){ { (uint64_t)&op, 1, 0, DOMID_SELF } };
+		finish(hc_mmuext_op, &a);
+	}
+	converted++;
+	if (!frame_get_and_type(mfn, &doms[dom], FT_WRITABLE)) {
+		check_held(mfn);
+		frame_put_and_type(mfn);
+	}
+}
+
+static void op_convert(unsigned int dom)
+{
+	convert(dom, MFN(frames[dom][rand() % PAGES]));
+}
+
+/* A table in use is taken out of its parents, and then written as a plain page. */
+static void op_unlink(unsigned int dom)
+{
+	unsigned int i = (unsigned int)rand() % PAGES, level = use_of(i);
+	mfn_t mfn = MFN(frames[dom][i]);
+	struct mmuext_op op = { .cmd = MMUEXT_UNPIN_TABLE, .arg1.mfn = mfn.n };
+	struct hc_args a = { { (uint64_t)&op, 1, 0, DOMID_SELF } };
+
+	if (!level || level == 4 || !fs_is_table(frame_table[mfn.n].state))
+		return;
+	for (int k = 20; k; k--)
+		walk(dom);
+	for (uint32_t n = FIRST; n < LAST; n++)
+		if (frame_table[n].owner == dom && fs_is_table(frame_table[n].state) &&
+		    fs_type(frame_table[n].state) == FT_L1 + level)
+			for (unsigned int k = 0; k < PT_ENTRIES; k++)
+				if ((page(n)[k] & PTE_P) && pt_slot_is_guest(level + 1, k) &&
+				    (page(n)[k] & PTE_ADDR) >> PAGE_SHIFT == mfn.n)
+					set_entry(dom, n, k, 0);
+	finish(hc_mmuext_op, &a);
+	if (!frame_get_and_type(mfn, &doms[dom], FT_WRITABLE)) {
+		converted++;
+		check_held(mfn);
+		frame_put_and_type(mfn);
+	}
+}
+
+/*
+ * Somebody else's frame by way of a grant, which holds the granter's frame meanwhile. The
+ * guest may change the entry itself; afterwards the frame is its owner's alone.
+ */
 static void op_grant(unsigned int dom)
 {
-	unsigned int i = (unsigned int)rand() % PAGES;
+	unsigned int index = (unsigned int)rand() % SPAN;
 	mfn_t mfn = MFN(frames[1 - dom][rand() % PAGES]);
-	uint64_t at = (uint64_t)frames[dom][i] << PAGE_SHIFT | ((unsigned int)rand() % 20) << 3;
+	uint32_t table = 0;
+	uint64_t at, *e;
 
-	if (use_of(i) != 1 || !frame_get(mfn, &doms[1 - dom]))
+	for (int k = 20; k && !table; k--)
+		table = walk(dom);
+	if (!table || !frame_get(mfn, &doms[1 - dom]))
 		return;
+	at = (uint64_t)table << PAGE_SHIFT | index << 3;
+	e = &page(table)[index];
 	if (!pt_map_foreign(&doms[dom], at, false, mfn, PTE_P | PTE_A | (rand() % 2 ? PTE_RW : 0))) {
-		frame_put(mfn);
-		check_all();
-		walk(dom);
-		if (rand() % 2 && frame_get(mfn, &doms[1 - dom])) {
+		cache(dom, 1, *e, *e & PTE_RW);
+		granted++;
+		if (rand() % 3 == 0)
+			set_entry(dom, table, index, *e & ~PTE_RW);
+		else if (rand() % 2)
+			set_entry(dom, table, index, 0);
+		else
 			pt_unmap_foreign(&doms[dom], at, false, mfn);
-			frame_put(mfn);
+		BUG_ON((*e & (PTE_P | PTE_RW)) == (PTE_P | PTE_RW));
+		if (*e & PTE_P) { /* not writable without a right */
+			set_entry(dom, table, index, *e | PTE_RW);
+			BUG_ON(*e & PTE_RW);
 		}
-		return;
 	}
 	frame_put(mfn);
+	check_all();
+	convert(1 - dom, mfn);
 }
 
 static void op_desc(unsigned int dom)
@@ -532,7 +665,7 @@ static void op_desc(unsigned int dom)
 static void (*const ops[])(unsigned int) = {
 	op_prepare_table, op_prepare_table, op_ext,	 op_ext,   op_ext,  op_mmu_update,
 	op_mmu_update,	  op_va,	    op_va,	 op_root,  op_balloon, op_exchange,
-	op_grant,	  op_desc,	    op_mmu_update,
+	op_grant,	  op_desc,	    op_convert, op_convert, op_unlink, op_prepare_table,
 };
 
 /* --- set-up, and the end */
@@ -609,6 +742,13 @@ static void histories(void)
 		end_domains();
 		CHECK(mm_free_pages() == before);
 	}
+	/* It was worth the time: translations of all levels were cached, types changed. */
+	for (unsigned int level = 1; level <= 4; level++)
+		CHECK(cached[level] > 1000);
+	CHECK(converted > 500 && granted > 500);
+	if (getenv("V"))
+		printf("cached %u %u %u %u, converted %u, granted %u\n", cached[1], cached[2], cached[3],
+		       cached[4], converted, granted);
 }
 
 /* A whole process tree pinned and dropped within slices; everything comes back. */
@@ -616,7 +756,7 @@ static void big_tree(void)
 {
 	struct hc_args a;
 	struct mmuext_op op;
-	uint32_t *f = frames[1], l1s = 100;
+	uint32_t *f = frames[1], l1s = 70;
 	unsigned int restarts = 0;
 	long r;
 

@@ -82,7 +82,7 @@ int domain_page_release(struct domain *d, mfn_t mfn);
  */
 int frame_steal(struct domain *d, mfn_t mfn);
 void frame_assign(struct domain *d, mfn_t mfn);
-void frame_discard(struct domain *d, mfn_t mfn);
+void frame_discard(mfn_t mfn);
 /* Makes a page of hyp_page_alloc(0) mappable by d (writable when w); not counted. And the reverse, before freeing it. */
 void frame_share(struct domain *d, void *page, bool w);
 /* False while somebody still maps it: the caller tries again later. */
