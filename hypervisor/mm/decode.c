@@ -37,21 +37,22 @@ struct opcode {
 };
 
 static const struct opcode one_byte[] = {
-	{ 0x88, F_REG, 0, OP_MOV, true, false },    { 0x89, F_REG, 0, OP_MOV, false, false },
-	{ 0xc6, F_IMM8, 0, OP_MOV, true, false },   { 0xc7, F_IMM, 0, OP_MOV, false, false },
-	{ 0xa2, F_MOFFS, 0, OP_MOV, true, false },  { 0xa3, F_MOFFS, 0, OP_MOV, false, false },
-	{ 0x86, F_REG, 0, OP_XCHG, true, true },    { 0x87, F_REG, 0, OP_XCHG, false, true },
-	{ 0x20, F_REG, 0, OP_AND, true, true },	    { 0x21, F_REG, 0, OP_AND, false, true },
-	{ 0x08, F_REG, 0, OP_OR, true, true },	    { 0x09, F_REG, 0, OP_OR, false, true },
-	{ 0x30, F_REG, 0, OP_XOR, true, true },	    { 0x31, F_REG, 0, OP_XOR, false, true },
-	{ 0x80, F_IMM8, 4, OP_AND, true, true },    { 0x81, F_IMM, 4, OP_AND, false, true },
-	{ 0x83, F_IMM8, 4, OP_AND, false, true },   { 0x80, F_IMM8, 1, OP_OR, true, true },
-	{ 0x81, F_IMM, 1, OP_OR, false, true },	    { 0x83, F_IMM8, 1, OP_OR, false, true },
-	{ 0x80, F_IMM8, 6, OP_XOR, true, true },    { 0x81, F_IMM, 6, OP_XOR, false, true },
+	{ 0x88, F_REG, 0, OP_MOV, true, false },   { 0x89, F_REG, 0, OP_MOV, false, false },
+	{ 0xc6, F_IMM8, 0, OP_MOV, true, false },  { 0xc7, F_IMM, 0, OP_MOV, false, false },
+	{ 0xa2, F_MOFFS, 0, OP_MOV, true, false }, { 0xa3, F_MOFFS, 0, OP_MOV, false, false },
+	{ 0x86, F_REG, 0, OP_XCHG, true, true },   { 0x87, F_REG, 0, OP_XCHG, false, true },
+	{ 0x20, F_REG, 0, OP_AND, true, true },	   { 0x21, F_REG, 0, OP_AND, false, true },
+	{ 0x08, F_REG, 0, OP_OR, true, true },	   { 0x09, F_REG, 0, OP_OR, false, true },
+	{ 0x30, F_REG, 0, OP_XOR, true, true },	   { 0x31, F_REG, 0, OP_XOR, false, true },
+	{ 0x80, F_IMM8, 4, OP_AND, true, true },   { 0x81, F_IMM, 4, OP_AND, false, true },
+	{ 0x83, F_IMM8, 4, OP_AND, false, true },  { 0x80, F_IMM8, 1, OP_OR, true, true },
+	{ 0x81, F_IMM, 1, OP_OR, false, true },	   { 0x83, F_IMM8, 1, OP_OR, false, true },
+	{ 0x80, F_IMM8, 6, OP_XOR, true, true },   { 0x81, F_IMM, 6, OP_XOR, false, true },
 	{ 0x83, F_IMM8, 6, OP_XOR, false, true },
 };
 
-static const struct opcode two_bytes[] = { /* behind 0f */
+static const struct opcode two_bytes[] = {
+	/* behind 0f */
 	{ 0xb0, F_REG, 0, OP_CMPXCHG, true, true }, { 0xb1, F_REG, 0, OP_CMPXCHG, false, true },
 	{ 0xab, F_REG, 0, OP_BTS, false, true },    { 0xb3, F_REG, 0, OP_BTR, false, true },
 	{ 0xbb, F_REG, 0, OP_BTC, false, true },    { 0xba, F_IMM8, 5, OP_BTS, false, true },
@@ -94,7 +95,12 @@ static bool prefixes(struct cursor *c, uint8_t *b)
 		case 0xf0:
 			c->lock = true;
 			break;
-		case 0x2e: case 0x36: case 0x3e: case 0x26: case 0x64: case 0x65:
+		case 0x2e:
+		case 0x36:
+		case 0x3e:
+		case 0x26:
+		case 0x64:
+		case 0x65:
 			break;
 		default:
 			if ((*b & 0xf0) != 0x40)

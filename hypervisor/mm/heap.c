@@ -160,7 +160,7 @@ static bool class_grow(unsigned int class)
 	for (unsigned int off = 0; off < PAGE_SIZE; off += size)
 		*(uint16_t *)(page + off) =
 			(uint16_t)(off + size < PAGE_SIZE ? off + size : NO_BLOCK);
-	frame_table[mfn.n].aux = (uint16_t)class;
+	frame_table[mfn.n].aux = (uint16_t) class;
 	frame_table[mfn.n].link = 0;
 	class_push(class, (uint32_t)mfn.n);
 	return true;
@@ -220,7 +220,7 @@ void *hyp_alloc(size_t size)
 	if (size > PAGE_SIZE / 2)
 		return pages_alloc(size);
 	while ((1ul << (class + MIN_SHIFT)) < size)
-		class++;
+		class ++;
 	spin_lock(&heap_lock);
 	p = block_alloc(class);
 	spin_unlock(&heap_lock);

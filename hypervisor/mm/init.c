@@ -252,7 +252,8 @@ static void map_ram(void)
 		if (r->type != MEM_RAM)
 			continue;
 		if (r->end > DIRECT_MAP_SIZE)
-			printk(LOG_WARN "memory above %lu TiB is not used\n", DIRECT_MAP_SIZE >> 40);
+			printk(LOG_WARN "memory above %lu TiB is not used\n",
+			       DIRECT_MAP_SIZE >> 40);
 		if (r->start >= end)
 			continue;
 		map_range(DIRECT_MAP_VIRT + r->start, r->start, end - r->start, DATA_FLAGS);
@@ -284,7 +285,7 @@ static void map_frame_table(uint64_t va, uint64_t size, uint64_t zero, uint64_t 
 	if (size == SIZE_2M && (!n || n == end - first)) {
 		*entry_of(va, 2, true) = !n ? zero_l1 | TABLE_FLAGS :
 					      virt_to_maddr(early_alloc(size)).a | DATA_FLAGS |
-						      PTE_PS;
+							 PTE_PS;
 		return;
 	}
 	for (; size; size -= PAGE_SIZE, off += PAGE_SIZE, va += PAGE_SIZE) {
@@ -314,7 +315,8 @@ static void make_frame_table(void)
 		if (!usable_ram(i, &start, &end))
 			continue;
 		for (uint64_t n = start >> PAGE_SHIFT; n < end >> PAGE_SHIFT; n++)
-			frame_table[n] = (struct frame){ .state = FS_RAM, .owner = FRAME_OWNER_NONE };
+			frame_table[n] =
+				(struct frame){ .state = FS_RAM, .owner = FRAME_OWNER_NONE };
 		heap_count((end - start) >> PAGE_SHIFT);
 	}
 }
@@ -412,8 +414,7 @@ void mm_init(void)
 	make_frame_table();
 	make_m2p();
 	fill_heap();
-	mmio_deny(0xfec00000, PAGE_SIZE); /* where they are unless the tables say otherwise */
-	mmio_deny(0xfee00000, SIZE_1G / 1024);
+	mmio_deny(0xfee00000, 0x100000); /* interrupt messages; x86/ denies what the tables name */
 	printk("memory: %lu MiB free, frames up to %lx, %s pages\n", mm_free_pages() >> 8, max_mfn,
 	       have_1g ? "1 GiB" : "2 MiB");
 }

@@ -32,6 +32,6 @@ bool pt_needs_flush(uint64_t old, uint64_t new, unsigned int level)
 		return false;
 	if (!pt_same_frame(old, new))
 		return true;
-	return (old & ~new & (PTE_RW | PTE_US | PTE_A)) || (new & ~old & PTE_NX) ||
+	return (old & ~new &(PTE_RW | PTE_US | PTE_A)) || (new & ~old &PTE_NX) ||
 	       ((old ^ new) & (PTE_PWT | PTE_PCD | PTE_PAT));
 }

@@ -284,7 +284,7 @@ static int change_flags(struct pt_ctx *c, uint64_t *p, uint64_t new, enum pt_mod
 {
 	uint64_t rw = (*p ^ new) & PTE_RW;
 	mfn_t mfn = entry_mfn(new);
-	bool ram = rw && mfn_valid(mfn), gain = ram && (new & PTE_RW);
+	bool ram = rw && mfn_valid(mfn), gain = ram && (new &PTE_RW);
 
 	if (gain && !frame_get_writable(mfn))
 		return -EBUSY;
@@ -304,20 +304,19 @@ static int change_flags(struct pt_ctx *c, uint64_t *p, uint64_t new, enum pt_mod
 static int change_l1(struct pt_ctx *c, uint64_t *p, uint64_t new, enum pt_mode mode, uint64_t *old)
 {
 	uint64_t cur = READ_ONCE(*p);
-	bool gain = (new & ~cur & PTE_RW) != 0;
+	bool gain = (new & ~cur &PTE_RW) != 0;
 	int err;
 
 	/* Becoming writable takes a right on the frame, which the mapping alone is not. */
-	if (pt_same_frame(cur, new) &&
-	    (!gain || (c->from == c->d && own_frame(c, entry_mfn(new)))))
+	if (pt_same_frame(cur, new) && (!gain || (c->from == c->d && own_frame(c, entry_mfn(new)))))
 		return change_flags(c, p, new, mode, old);
-	if (new & PTE_P) {
+	if (new &PTE_P) {
 		err = l1_get(c, new);
 		if (err)
 			return err;
 	}
 	if (!store(c, p, 1, new, mode, old)) {
-		if (new & PTE_P)
+		if (new &PTE_P)
 			l1_put(c, new);
 		return -EAGAIN;
 	}
@@ -335,7 +334,7 @@ static int change_table(struct pt_ctx *c, mfn_t mfn, unsigned int level, unsigne
 
 	if (mode == PT_COMPARE || !pt_slot_is_guest(level, index))
 		return -EINVAL;
-	if ((new & PTE_P) && !same) {
+	if ((new &PTE_P) && !same) {
 		err = pt_get(c, entry_mfn(new), FT_L1 + level - 2);
 		if (err)
 			return err;
@@ -351,9 +350,10 @@ static int change_table(struct pt_ctx *c, mfn_t mfn, unsigned int level, unsigne
 int pt_change(struct pt_ctx *c, mfn_t mfn, unsigned int index, uint64_t new, enum pt_mode mode,
 	      uint64_t *old)
 {
-	unsigned int level = pt_level(c, mfn);
+	unsigned int level = fs_type(frame_table[mfn.n].state) - FT_L1 + 1;
 
-	ASSERT(spin_held(&c->d->pt_lock) && level && index < PT_ENTRIES);
+	ASSERT(spin_held(&c->d->pt_lock) && level == pt_level(c, mfn) && level);
+	ASSERT(index < PT_ENTRIES);
 	if (!pt_check_entry(&new, level, pt_reserved_bits))
 		return -EINVAL;
 	if (likely(level == 1))

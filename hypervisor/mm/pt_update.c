@@ -40,7 +40,8 @@ static bool batch_start(struct batch *b, const struct hc_args *a)
 		return false;
 	if ((a->arg[1] & RESUMED) && a->arg[2] && !guest_read(&before, a->arg[2], sizeof(before)))
 		return false;
-	*b = (struct batch){ .list = a->arg[0], .count = a->arg[1] & ~RESUMED & 0xffffffff,
+	*b = (struct batch){ .list = a->arg[0],
+			     .count = a->arg[1] & ~RESUMED & 0xffffffff,
 			     .before = before };
 	return true;
 }
@@ -269,7 +270,7 @@ static int set_root(struct pt_ctx *c, struct vcpu *v, mfn_t l4, bool user)
 	if (err)
 		return err;
 	*root = none ? INVALID_MFN : l4;
-	if (v == current)
+	if (v == current && (!user || v->domain->split))
 		context_reload_roots();
 	if (old.n && !mfn_eq(old, INVALID_MFN))
 		pt_put(c, old);

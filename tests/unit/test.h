@@ -41,7 +41,10 @@ static inline int test_run(const struct test *t, unsigned int n)
 }
 
 /* int main(void) { static const struct test t[] = { TEST(a), TEST(b) }; return TEST_RUN(t); } */
-#define TEST(f) { #f, f }
+#define TEST(f)                                                                                    \
+	{                                                                                          \
+#f, f                                                                              \
+	}
 #define TEST_RUN(t) test_run(t, sizeof(t) / sizeof((t)[0]))
 
 #endif

@@ -32,10 +32,11 @@ static void run(const uint8_t *code, size_t n, struct state *st)
 	memcpy(buf, code, n);
 	buf[n] = 0xc3;
 	memcpy(&fn, &buf, sizeof(fn));
-	__asm__ volatile("sub $128, %%rsp; push %2; popfq; call *%4; pushfq; pop %2; add $128, %%rsp"
-			 : "+a"(a), "+c"(c), "+r"(f)
-			 : "D"(&st->mem[1]), "r"(fn)
-			 : "memory", "cc");
+	__asm__ volatile(
+		"sub $128, %%rsp; push %2; popfq; call *%4; pushfq; pop %2; add $128, %%rsp"
+		: "+a"(a), "+c"(c), "+r"(f)
+		: "D"(&st->mem[1]), "r"(fn)
+		: "memory", "cc");
 	st->rax = a;
 	st->rcx = c;
 	st->flags = f;
@@ -84,8 +85,11 @@ static void compare(const uint8_t *code, size_t n)
 		return;
 	}
 	for (unsigned int k = 0; k < 30; k++) {
-		struct state real = { .rax = value(), .rcx = value(), .flags = 0x202 | (rand() & ARITH),
-				      .mem = { value(), value(), value() } }, mine;
+		struct state real = { .rax = value(),
+				      .rcx = value(),
+				      .flags = 0x202 | (rand() & ARITH),
+				      .mem = { value(), value(), value() } },
+			     mine;
 		bool bits = i.op >= OP_BTS && !i.has_imm;
 
 		if (bits) /* stays within the entry */
@@ -109,8 +113,8 @@ static void compare(const uint8_t *code, size_t n)
 static size_t put_modrm(uint8_t *p, unsigned int form, unsigned int reg)
 {
 	static const uint8_t forms[][6] = {
-		{ 0x07 }, { 0x47, 0 }, { 0x87, 0, 0, 0, 0 }, { 0x04, 0x27 }, { 0x44, 0x27, 0 },
-		{ 0x84, 0x27, 0, 0, 0, 0 },
+		{ 0x07 },	{ 0x47, 0 },	   { 0x87, 0, 0, 0, 0 },
+		{ 0x04, 0x27 }, { 0x44, 0x27, 0 }, { 0x84, 0x27, 0, 0, 0, 0 },
 	};
 	static const size_t len[] = { 1, 2, 5, 2, 3, 6 };
 
@@ -187,11 +191,15 @@ static void lengths(void)
 		enum insn_op op;
 		uint8_t size;
 	} c[] = {
-		{ { 0x48, 0x87, 0x03 }, 3, 0, OP_XCHG, 8 },		   /* xchg (rbx), rax */
-		{ { 0x4c, 0x87, 0x24, 0xc8 }, 4, 12, OP_XCHG, 8 },	   /* xchg (rax,rcx,8), r12 */
-		{ { 0xf0, 0x48, 0x0f, 0xb1, 0x17 }, 5, 2, OP_CMPXCHG, 8 }, /* lock cmpxchg (rdi), rdx */
-		{ { 0xf0, 0x48, 0x0f, 0xba, 0x37, 1 }, 6, 0, OP_BTR, 8 },  /* lock btr (rdi), 1 */
-		{ { 0xf0, 0x80, 0x27, 0xdf }, 4, 0, OP_AND, 1 },	   /* lock andb (rdi), 0xdf */
+		{ { 0x48, 0x87, 0x03 }, 3, 0, OP_XCHG, 8 },	   /* xchg (rbx), rax */
+		{ { 0x4c, 0x87, 0x24, 0xc8 }, 4, 12, OP_XCHG, 8 }, /* xchg (rax,rcx,8), r12 */
+		{ { 0xf0, 0x48, 0x0f, 0xb1, 0x17 },
+		  5,
+		  2,
+		  OP_CMPXCHG,
+		  8 }, /* lock cmpxchg (rdi), rdx */
+		{ { 0xf0, 0x48, 0x0f, 0xba, 0x37, 1 }, 6, 0, OP_BTR, 8 }, /* lock btr (rdi), 1 */
+		{ { 0xf0, 0x80, 0x27, 0xdf }, 4, 0, OP_AND, 1 }, /* lock andb (rdi), 0xdf */
 		{ { 0x48, 0xc7, 0x04, 0x25, 1, 2, 3, 4, 5, 6, 7, 8 }, 12, 0, OP_MOV, 8 },
 		{ { 0x48, 0x89, 0x05, 1, 2, 3, 4 }, 7, 0, OP_MOV, 8 }, /* mov x(rip), rax */
 		{ { 0x49, 0x89, 0x45, 0x00 }, 4, 0, OP_MOV, 8 },       /* mov (r13), rax */

@@ -121,7 +121,8 @@ static void coalesces(void)
 	CHECK(b.nr_free == total);
 	for (n = 0; (mfn = buddy_alloc(&b, MAX_ALLOC_ORDER, 0)) != FRAME_INDEX_NONE; n++)
 		CHECK(claim(mfn, MAX_ALLOC_ORDER));
-	CHECK(n == 7); /* ten of 4096 fit; the first, the one with the hole and the last are not whole */
+	CHECK(n ==
+	      7); /* ten of 4096 fit; the first, the one with the hole and the last are not whole */
 	free(order);
 }
 

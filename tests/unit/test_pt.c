@@ -77,7 +77,8 @@ bool spin_held(const struct spinlock *l)
 
 bool hc_preempt_due(unsigned int done)
 {
-	return done && (done % 64 == 0 || (preempt_rate && (unsigned int)rand() % preempt_rate == 0));
+	return done &&
+	       (done % 64 == 0 || (preempt_rate && (unsigned int)rand() % preempt_rate == 0));
 }
 
 bool domain_get(struct domain *d)
@@ -360,7 +361,9 @@ static uint64_t random_mfn(unsigned int dom, unsigned int want)
 /* An entry for a table of a level, mostly one that makes sense. */
 static uint64_t random_entry(unsigned int dom, unsigned int level)
 {
-	uint64_t e = random_mfn(dom, level > 1 ? level - 1 : rand() % 4 ? 0 : (unsigned int)rand() % 5)
+	uint64_t e = random_mfn(dom, level > 1	? level - 1 :
+				     rand() % 4 ? 0 :
+						  (unsigned int)rand() % 5)
 		     << PAGE_SHIFT;
 
 	if (rand() % 5 == 0)
@@ -416,8 +419,10 @@ static void op_ext(unsigned int dom)
 	uint32_t cmd = cmds[rand() % sizeof(cmds)], done = 0;
 	struct mmuext_op op = { .cmd = cmd };
 	struct hc_args a = { { (uint64_t)&op, 1, rand() % 2 ? (uint64_t)&done : 0, DOMID_SELF } };
-	unsigned int want = cmd < 4 ? cmd + 1 : cmd == 4 ? 1 + (unsigned int)rand() % 4 :
-					cmd >= 16 ? 0 : 4;
+	unsigned int want = cmd < 4   ? cmd + 1 :
+			    cmd == 4  ? 1 + (unsigned int)rand() % 4 :
+			    cmd >= 16 ? 0 :
+					4;
 
 	op.arg1.mfn = cmd == 15 && rand() % 4 == 0 ? 0 : random_mfn(dom, want);
 	if (cmd == 17)
@@ -446,7 +451,8 @@ static void op_mmu_update(unsigned int dom)
 		a.arg[3] = rand() % 2 ? DOMID_IO : (uint64_t)rand() & 0xffffffff;
 	for (uint64_t i = 0; i < n; i++) {
 		unsigned int level = 1 + (rand() % 3 ? 0 : (unsigned int)rand() % 4);
-		uint64_t e = random_entry((unsigned int)(a.arg[3] & 1 ? 1 : dom), level & 3 ? level : 4);
+		uint64_t e =
+			random_entry((unsigned int)(a.arg[3] & 1 ? 1 : dom), level & 3 ? level : 4);
 
 		u[i].ptr = random_mfn((unsigned int)tables, level & 3 ? level : 4) << PAGE_SHIFT |
 			   ((unsigned int)rand() % (rand() % 30 ? SPAN : 512)) << 3 |
@@ -480,7 +486,8 @@ static void op_balloon(unsigned int dom)
 {
 	unsigned int i = (unsigned int)rand() % PAGES;
 	uint64_t mfn = frames[dom][i], pfn = i;
-	struct xen_memory_reservation r = { .extent_start = (uint64_t)&mfn, .nr_extents = 1,
+	struct xen_memory_reservation r = { .extent_start = (uint64_t)&mfn,
+					    .nr_extents = 1,
 					    .domid = DOMID_SELF };
 	struct hc_args a = { { XENMEM_decrease_reservation, (uint64_t)&r } };
 
@@ -529,9 +536,12 @@ static void op_exchange(unsigned int dom)
 	unsigned int order = (unsigned int)rand() % 4, i = (unsigned int)rand() % (PAGES - 8);
 	uint64_t in[8], out[1] = { i }, before;
 	struct xen_memory_exchange x = {
-		.in = { .extent_start = (uint64_t)in, .nr_extents = 1ul << order,
+		.in = { .extent_start = (uint64_t)in,
+			.nr_extents = 1ul << order,
 			.domid = DOMID_SELF },
-		.out = { .extent_start = (uint64_t)out, .nr_extents = 1, .extent_order = order,
+		.out = { .extent_start = (uint64_t)out,
+			 .nr_extents = 1,
+			 .extent_order = order,
 			 .domid = DOMID_SELF },
 	};
 	struct hc_args a = { { XENMEM_exchange, (uint64_t)&x } };
@@ -632,7 +642,8 @@ static void op_grant(unsigned int dom)
 		return;
 	at = (uint64_t)table << PAGE_SHIFT | index << 3;
 	e = &page(table)[index];
-	if (!pt_map_foreign(&doms[dom], at, false, mfn, PTE_P | PTE_A | (rand() % 2 ? PTE_RW : 0))) {
+	if (!pt_map_foreign(&doms[dom], at, false, mfn,
+			    PTE_P | PTE_A | (rand() % 2 ? PTE_RW : 0))) {
 		cache(dom, 1, *e, *e & PTE_RW);
 		granted++;
 		if (rand() % 3 == 0)
@@ -663,9 +674,24 @@ static void op_desc(unsigned int dom)
 }
 
 static void (*const ops[])(unsigned int) = {
-	op_prepare_table, op_prepare_table, op_ext,	 op_ext,   op_ext,  op_mmu_update,
-	op_mmu_update,	  op_va,	    op_va,	 op_root,  op_balloon, op_exchange,
-	op_grant,	  op_desc,	    op_convert, op_convert, op_unlink, op_prepare_table,
+	op_prepare_table,
+	op_prepare_table,
+	op_ext,
+	op_ext,
+	op_ext,
+	op_mmu_update,
+	op_mmu_update,
+	op_va,
+	op_va,
+	op_root,
+	op_balloon,
+	op_exchange,
+	op_grant,
+	op_desc,
+	op_convert,
+	op_convert,
+	op_unlink,
+	op_prepare_table,
 };
 
 /* --- set-up, and the end */
@@ -675,8 +701,12 @@ static void new_domain(unsigned int id)
 	struct domain *d = &doms[id];
 
 	memset(d, 0, sizeof(*d));
-	*d = (struct domain){ .id = (domid_t)id, .is_dom0 = !id, .state = DS_RUNNING, .max_vcpus = 2,
-			      .max_pages = PAGES + 20, .page_list = FRAME_INDEX_NONE };
+	*d = (struct domain){ .id = (domid_t)id,
+			      .is_dom0 = !id,
+			      .state = DS_RUNNING,
+			      .max_vcpus = 2,
+			      .max_pages = PAGES + 20,
+			      .page_list = FRAME_INDEX_NONE };
 	cpumask_set(&d->dirty_cpus, id + 1); /* vcpu 1's processor */
 	for (unsigned int v = 0; v < 2; v++) {
 		d->vcpu[v] = &vcpus[id][v];
@@ -747,8 +777,8 @@ static void histories(void)
 		CHECK(cached[level] > 1000);
 	CHECK(converted > 500 && granted > 500);
 	if (getenv("V"))
-		printf("cached %u %u %u %u, converted %u, granted %u\n", cached[1], cached[2], cached[3],
-		       cached[4], converted, granted);
+		printf("cached %u %u %u %u, converted %u, granted %u\n", cached[1], cached[2],
+		       cached[3], cached[4], converted, granted);
 }
 
 /* A whole process tree pinned and dropped within slices; everything comes back. */

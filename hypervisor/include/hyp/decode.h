@@ -11,7 +11,15 @@
 #define INSN_MAX 15
 
 enum insn_op {
-	OP_MOV, OP_XCHG, OP_CMPXCHG, OP_AND, OP_OR, OP_XOR, OP_BTS, OP_BTR, OP_BTC,
+	OP_MOV,
+	OP_XCHG,
+	OP_CMPXCHG,
+	OP_AND,
+	OP_OR,
+	OP_XOR,
+	OP_BTS,
+	OP_BTR,
+	OP_BTC,
 };
 
 struct insn {

@@ -12,11 +12,14 @@
 struct domain;
 
 enum frame_type {
-	FT_NONE,	/* no typed use now */
-	FT_WRITABLE,	/* mapped writable by guests */
-	FT_L1, FT_L2, FT_L3, FT_L4,
-	FT_DESC,	/* GDT/LDT page */
-	FT_SHARED,	/* the hypervisor's page shown to a guest; never changes type */
+	FT_NONE,     /* no typed use now */
+	FT_WRITABLE, /* mapped writable by guests */
+	FT_L1,
+	FT_L2,
+	FT_L3,
+	FT_L4,
+	FT_DESC,   /* GDT/LDT page */
+	FT_SHARED, /* the hypervisor's page shown to a guest; never changes type */
 };
 
 /*
@@ -46,7 +49,8 @@ domid_t frame_owner(mfn_t mfn);
  * References. get checks then counts; put never fails and frees the frame to
  * the heap with the last reference.
  */
-bool frame_get(mfn_t mfn, const struct domain *d); /* false: not RAM, not d's, or count at its limit */
+bool frame_get(mfn_t mfn,
+	       const struct domain *d); /* false: not RAM, not d's, or count at its limit */
 void frame_put(mfn_t mfn);
 /*
  * As above + a type reference: FT_WRITABLE, FT_DESC or FT_L4; validates what needs it.

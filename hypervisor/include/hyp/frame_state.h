@@ -77,9 +77,11 @@ uint64_t fs_make_partial(uint64_t s);
 /* No entry holds anything any more: gives up FS_PARTIAL's type reference, not the other. */
 uint64_t fs_torn_down(uint64_t s);
 
-enum fs_result fs_pin(uint64_t s, uint64_t *n);	    /* OK, REFUSED; takes over the caller's references */
-enum fs_result fs_unpin(uint64_t s, uint64_t *n);   /* OK, REFUSED; the caller drops them */
-enum fs_result fs_release(uint64_t s, uint64_t *n); /* OK, REFUSED; the caller drops the reference */
+enum fs_result fs_pin(uint64_t s,
+		      uint64_t *n); /* OK, REFUSED; takes over the caller's references */
+enum fs_result fs_unpin(uint64_t s, uint64_t *n); /* OK, REFUSED; the caller drops them */
+enum fs_result fs_release(uint64_t s,
+			  uint64_t *n); /* OK, REFUSED; the caller drops the reference */
 /* Only the allocation and the caller hold references: both end. OK, REFUSED */
 enum fs_result fs_steal(uint64_t s, uint64_t *n);
 /* A shared page that only the hypervisor still refers to. OK, REFUSED */

@@ -45,9 +45,9 @@ void pt_add_dying(struct domain *d, mfn_t mfn);
 
 /* How an entry is stored. */
 enum pt_mode {
-	PT_STORE,    /* unconditionally */
-	PT_KEEP_AD,  /* accessed and dirty bits stay */
-	PT_COMPARE,  /* only when it is still *old, bit by bit */
+	PT_STORE,   /* unconditionally */
+	PT_KEEP_AD, /* accessed and dirty bits stay */
+	PT_COMPARE, /* only when it is still *old, bit by bit */
 };
 /*
  * Changes entry index of the valid table mfn of c->d. *old: IN for PT_COMPARE, OUT: the
