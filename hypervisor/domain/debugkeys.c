@@ -11,8 +11,6 @@
 #include <hyp/mm.h>
 #include <hyp/smp.h>
 
-#undef current /* the field of any CPU is meant here */
-
 static void key_help(void);
 
 static void key_registers(void)
@@ -52,7 +50,7 @@ static void key_domains(void)
 static void key_queues(void)
 {
 	for (unsigned int i = 0; i < nr_cpus; i++) {
-		const struct vcpu *v = cpus[i]->current;
+		const struct vcpu *v = cpus[i]->curr;
 
 		printk("CPU %u: d%dv%u, softirqs %lx\n", i, v ? v->domain->id : -1, v ? v->id : 0,
 		       cpus[i]->softirq);

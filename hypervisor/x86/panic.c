@@ -11,8 +11,6 @@
 #include <hyp/smp.h>
 #include <hyp/timer.h>
 
-#undef current /* the field of a CPU is meant here */
-
 #define MAX_CALLS 24
 #define REBOOT_DELAY 5 /* seconds: time to read a screen */
 
@@ -65,7 +63,7 @@ static void show_calls(uint64_t rip, uint64_t rbp)
 
 static void show_place(void)
 {
-	const struct vcpu *v = this_cpu()->current;
+	const struct vcpu *v = this_cpu()->curr;
 
 	printk("CPU %u", smp_id());
 	if (v && !v->is_idle)

@@ -19,7 +19,7 @@ struct tramp_ro;
 struct cpu {
 	unsigned int id;	/* 0..nr_cpus-1, dense */
 	uint32_t apic_id;
-	struct vcpu *current;	/* the vcpu whose registers are at the top of the stack */
+	struct vcpu *curr;	/* the vcpu whose registers are at the top of the stack */
 	struct vcpu *idle;
 	struct vcpu *fpu_owner; /* whose FPU state is in the registers; NULL = nobody's */
 	uint64_t softirq;	/* pending SOFTIRQ_* bits, set with atomics by anybody */
@@ -66,7 +66,7 @@ static inline unsigned int smp_id(void)
 	return this_cpu()->id;
 }
 
-#define current (this_cpu()->current)
+#define current (this_cpu()->curr)
 
 /* The registers of the guest that entered the hypervisor on this CPU. */
 static inline struct cpu_regs *guest_regs(void)
