@@ -59,6 +59,8 @@ SECTIONS
 	.rela.dyn : { *(.rela*) }
 	ASSERT(SIZEOF(.got) == 0 && SIZEOF(.rela.dyn) == 0, "addresses left for a dynamic linker")
 
+	ASSERT(tramp_end - tramp_start <= CA_CODE_PAGES * 4096, "the trampoline outgrew its pages")
+
 	/DISCARD/ : {
 		*(.note .note.* .comment .eh_frame .interp .dynamic .dynsym .dynstr .gnu.hash)
 	}

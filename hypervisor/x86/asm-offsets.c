@@ -31,6 +31,10 @@ void asm_offsets(void)
 	DEFINE(STACK_TOP_cpu, offsetof(struct stack_top, cpu));
 	DEFINE(STACK_TOP_pad, offsetof(struct stack_top, pad));
 
+	DEFINE(TRAP_SYSCALL, TRAP_SYSCALL);
+	DEFINE(TRAP_USYSCALL, TRAP_USYSCALL);
+	DEFINE(TRAP_SYSCALL32, TRAP_SYSCALL32);
+
 	TRO(full_cr3);
 	TRO(kernel_cr3);
 	TRO(user_cr3);

@@ -32,7 +32,7 @@ int irq_vector_alloc(void)
 	for (unsigned int i = 0; i < NR_DEV && vector < 0; i++) {
 		unsigned int n = i % (NR_DEV / 16) * 16 + i / (NR_DEV / 16);
 
-		if (!test_bit(used, n)) {
+		if (!test_bit(used, n) && n != VEC_INT80 - VEC_FIRST_DEV) {
 			set_bit(used, n);
 			vector = VEC_FIRST_DEV + (int)n;
 		}

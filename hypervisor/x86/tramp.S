@@ -572,7 +572,4 @@ tramp_fixups:
 	.word	0, 0, 0, 0
 
 tramp_end:
-	.if tramp_end - tramp_start > CA_CODE_PAGES * 4096
-	.error "the trampoline outgrew its pages"
-	.endif
 	.balign 4096

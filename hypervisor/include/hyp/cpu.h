@@ -26,10 +26,11 @@ struct cpu {
 	uint64_t idle_cr3;	/* a root with the hypervisor's slots only */
 	uint64_t *root;		/* guest root (L4), kernel; see x86/context.c */
 	uint64_t *user_root;	/* guest root of user mode in split mode */
+	mfn_t kernel_l4, user_l4; /* what they are copies of; INVALID_MFN = nothing (x86/context.c) */
 	struct tramp_ro *ro;	/* writable alias of the CA_RO page */
 	uint64_t *area_l1;	/* writable alias of the L1 table of this CPU's area */
 	uint64_t *area_l3;	/* the L3 table this CPU's guest roots have in slot 257 */
-	uint8_t *tss;		/* writable alias of the TSS and I/O bitmap */
+	uint8_t *tss;		/* writable alias of the TSS */
 	uint64_t *gdt;		/* writable alias of our GDT page */
 	void *stack;		/* base of the stack block */
 	/* debug builds: locks held, in order taken */

@@ -41,7 +41,7 @@
 #define CA_CODE_PAGES 4
 #define CA_RO 4	       /* struct tramp_ro, read-only to guests and to us here */
 #define CA_IDT 5       /* read-only */
-#define CA_TSS 6       /* TSS and I/O bitmap, 3 pages, read-only */
+#define CA_TSS 6       /* read-only */
 #define CA_SCRATCH 9   /* entry stack and scratch, writable by ring 1: never trusted */
 #define CA_IST 10      /* 4 one-page stacks: NMI, #MC, #DF, #DB */
 #define CA_VINFO 14    /* the current vcpu's vcpu_info page */

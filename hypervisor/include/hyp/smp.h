@@ -8,6 +8,7 @@
 
 /* Interrupt vectors of our own. Devices get 0x30..0xdf. */
 #define VEC_FIRST_DEV 0x30
+#define VEC_INT80 0x80 /* the guests' INT instruction; never an interrupt */
 #define VEC_LAST_DEV 0xdf
 #define VEC_KICK 0xf0 /* look at softirqs and events */
 #define VEC_MAILBOX 0xf1

@@ -15,11 +15,31 @@ struct exit_path {
 };
 struct exit_path exit_work(void);
 
-/* --- x86/bounce.c */
-/* Enters ring 1 at the handler of a trap that has its own callback; false: there is none. */
+/*
+ * --- x86/bounce.c. Each makes current enter ring 1 at the handler, or ends its domain when
+ * there is none or no stack. guest_event_upcall() and guest_syscall(): false = none registered.
+ */
 bool guest_event_upcall(struct cpu_regs *regs);
+bool guest_syscall(struct cpu_regs *regs, bool compat);
+/* An INT instruction of the guest, rip behind it: never with an error code. */
+void guest_soft_trap(struct cpu_regs *regs, unsigned int vector);
+void guest_nmi(struct cpu_regs *regs);
+void guest_failsafe(struct cpu_regs *regs);
 /* Ring 3 or ring 1 from now: exchanges the GS bases when that changes. current only. */
 void guest_set_mode(struct vcpu *v, bool user);
+
+/* --- x86/entry.S: 0, or 1 (bytes left, for copy) when the access faulted */
+size_t copy_checked(void *dst, const void *src, size_t n);
+int cmpxchg_checked(uint64_t *p, uint64_t *old, uint64_t val);
+int rdmsr_checked(uint32_t msr, uint64_t *v);
+int wrmsr_checked(uint32_t msr, uint64_t v);
+int xsetbv_checked(uint64_t v);
+int load_ds_checked(uint32_t sel);
+int load_es_checked(uint32_t sel);
+int load_fs_checked(uint32_t sel);
+int load_gs_checked(uint32_t sel);
+int xrstor_checked(const void *area, uint64_t mask);
+int fxrstor_checked(const void *area);
 
 /* --- x86/cpuid.c: what a guest of v's domain sees, and the same for XCR0 (bits it may set). */
 void guest_cpuid(const struct vcpu *v, uint32_t leaf, uint32_t sub, uint32_t out[4]);
@@ -39,19 +59,21 @@ bool emulate_forced_cpuid(struct cpu_regs *regs);
 unsigned int guest_fetch(const struct cpu_regs *regs, uint8_t *buf, unsigned int n);
 
 /* --- x86/fpu.c. CR0.TS as the guest sees it is v->x86.cr0_ts (0 or CR0_TS). */
-void fpu_save(struct vcpu *v);	  /* switch-out: stores the registers if v's are in them */
-void fpu_load(struct vcpu *v);	  /* switch-in: XCR0 and registers of v, CR0.TS as the guest has it */
+void fpu_save(struct vcpu *v); /* switch-out: stores the registers if v's are in them */
+void fpu_load(struct vcpu *v); /* switch-in: XCR0 and registers of v, CR0.TS as the guest has it */
 void fpu_vcpu_reset(struct vcpu *v); /* the state after INIT */
 /* The legacy 512-byte image, to and from a vcpu_guest_context. set: 0 or -EINVAL. v not running. */
 int fpu_set_legacy(struct vcpu *v, const void *fxsave);
 void fpu_get_legacy(struct vcpu *v, void *fxsave);
-extern unsigned int fpu_order;	  /* pages of a vcpu's area, as an order */
+extern unsigned int fpu_order;		  /* pages of a vcpu's area, as an order */
 int fpu_set_ts(struct vcpu *v, bool set); /* current: the guest's CR0.TS; hardware follows */
 
 /* --- x86/debugreg.c */
-int debugreg_set(struct vcpu *v, unsigned int n, uint64_t val); /* 0 or -EINVAL/-EPERM; loads it when v is current */
+int debugreg_set(struct vcpu *v, unsigned int n,
+		 uint64_t val); /* 0 or -EINVAL/-EPERM; loads it when v is current */
 uint64_t debugreg_get(const struct vcpu *v, unsigned int n);
-void debugreg_switch(const struct vcpu *prev, const struct vcpu *next); /* hardware from prev's to next's */
+void debugreg_switch(const struct vcpu *prev,
+		     const struct vcpu *next); /* hardware from prev's to next's */
 
 /* --- x86/segment.c */
 /* Replaces v's GDT frames, taking FT_DESC references: all, or nothing. v down or current. 0 or -Exxx. */
