@@ -25,12 +25,16 @@ static inline void clear_bit(void *p, unsigned int n)
 /* Each returns the old value of the bit. */
 static inline bool test_and_set_atomic(void *p, unsigned int n)
 {
-	return __atomic_fetch_or((uint64_t *)p + n / 64, BIT(n % 64), __ATOMIC_SEQ_CST) >> (n % 64) & 1;
+	return __atomic_fetch_or((uint64_t *)p + n / 64, BIT(n % 64), __ATOMIC_SEQ_CST) >>
+		       (n % 64) &
+	       1;
 }
 
 static inline bool test_and_clear_atomic(void *p, unsigned int n)
 {
-	return __atomic_fetch_and((uint64_t *)p + n / 64, ~BIT(n % 64), __ATOMIC_SEQ_CST) >> (n % 64) & 1;
+	return __atomic_fetch_and((uint64_t *)p + n / 64, ~BIT(n % 64), __ATOMIC_SEQ_CST) >>
+		       (n % 64) &
+	       1;
 }
 
 static inline unsigned int find_first_set(uint64_t v) /* v != 0 */

@@ -37,16 +37,16 @@
 
 /* Per-CPU area: page numbers inside the 2 MiB (see x86/tramp.S). */
 #define CPU_AREA_SIZE 0x200000
-#define CA_CODE 0      /* trampoline code, 4 pages, shared by all CPUs, r-x */
+#define CA_CODE 0 /* trampoline code, 4 pages, shared by all CPUs, r-x */
 #define CA_CODE_PAGES 4
-#define CA_RO 4	       /* struct tramp_ro, read-only to guests and to us here */
-#define CA_IDT 5       /* read-only */
-#define CA_TSS 6       /* read-only */
-#define CA_SCRATCH 9   /* entry stack and scratch, writable by ring 1: never trusted */
-#define CA_IST 10      /* 4 one-page stacks: NMI, #MC, #DF, #DB */
-#define CA_VINFO 14    /* the current vcpu's vcpu_info page */
-#define CA_GDT 16      /* 16 pages: 14 of the guest, 1 of ours, 1 unused */
-#define CA_LDT 32      /* 16 pages */
+#define CA_RO 4	     /* struct tramp_ro, read-only to guests and to us here */
+#define CA_IDT 5     /* read-only */
+#define CA_TSS 6     /* read-only */
+#define CA_SCRATCH 9 /* entry stack and scratch, writable by ring 1: never trusted */
+#define CA_IST 10    /* 4 one-page stacks: NMI, #MC, #DF, #DB */
+#define CA_VINFO 14  /* the current vcpu's vcpu_info page */
+#define CA_GDT 16    /* 16 pages: 14 of the guest, 1 of ours, 1 unused */
+#define CA_LDT 32    /* 16 pages */
 #define CA_PAGES 48
 
 /* Our own page of every GDT: page 14, selectors 0xe000.. (ABI). */

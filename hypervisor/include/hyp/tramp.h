@@ -12,13 +12,13 @@
 #include <hyp/types.h>
 
 struct tramp_ro {
-	uint64_t full_cr3;   /* loaded on entry to the hypervisor */
-	uint64_t kernel_cr3; /* the guest root of ring 1 (and of ring 3 unless split) */
-	uint64_t user_cr3;   /* the guest root of ring 3 */
-	uint64_t exit_cr3;   /* the one of the two that the slow exit loads */
-	uint64_t idle_cr3;   /* always valid: for NMI, #MC, #DF, #DB out of ring 0 */
-	uint64_t hyp_rsp;    /* end of stack_top.regs */
-	uint64_t ist_rsp[4]; /* second-stage stacks: NMI, #MC, #DF, #DB */
+	uint64_t full_cr3;    /* loaded on entry to the hypervisor */
+	uint64_t kernel_cr3;  /* the guest root of ring 1 (and of ring 3 unless split) */
+	uint64_t user_cr3;    /* the guest root of ring 3 */
+	uint64_t exit_cr3;    /* the one of the two that the slow exit loads */
+	uint64_t idle_cr3;    /* always valid: for NMI, #MC, #DF, #DB out of ring 0 */
+	uint64_t hyp_rsp;     /* end of stack_top.regs */
+	uint64_t ist_rsp[4];  /* second-stage stacks: NMI, #MC, #DF, #DB */
 	uint64_t syscall_rip; /* 0: the fast path is off */
 	uint64_t syscall_mask;
 	uint64_t pf_rip; /* 0: the fast path is off */

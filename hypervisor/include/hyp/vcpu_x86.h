@@ -17,15 +17,15 @@ struct trap_entry {
 };
 
 struct vcpu_x86 {
-	struct cpu_regs regs; /* while not current; else at the top of the CPU's stack */
-	bool user_mode;	      /* ring 3: GS base registers are exchanged */
-	mfn_t root;	      /* kernel L4; reference and type held */
-	mfn_t user_root;      /* user L4 or INVALID_MFN */
+	struct cpu_regs regs;	  /* while not current; else at the top of the CPU's stack */
+	bool user_mode;		  /* ring 3: GS base registers are exchanged */
+	mfn_t root;		  /* kernel L4; reference and type held */
+	mfn_t user_root;	  /* user L4 or INVALID_MFN */
 	struct trap_entry *traps; /* NR_TRAPS entries */
 	/* callbacks: public/callback.h; 0 = none */
 	uint64_t event_rip, failsafe_rip, syscall_rip, syscall32_rip, nmi_rip;
 	bool syscall_mask, failsafe_mask, syscall32_mask;
-	uint64_t kernel_sp;   /* stack_switch; checked to lie outside our slots */
+	uint64_t kernel_sp; /* stack_switch; checked to lie outside our slots */
 	uint64_t kernel_ss;
 	uint64_t fs_base, gs_base_kernel, gs_base_user;
 	uint16_t ds, es, fs, gs;
@@ -45,8 +45,8 @@ struct vcpu_x86 {
 struct vcpu_guest_context;
 
 /* --- x86/vcpu.c */
-int vcpu_x86_init(struct vcpu *v);    /* allocates; v->domain set. 0 or -ENOMEM */
-void vcpu_x86_free(struct vcpu *v);   /* drops all references; not running */
+int vcpu_x86_init(struct vcpu *v);  /* allocates; v->domain set. 0 or -ENOMEM */
+void vcpu_x86_free(struct vcpu *v); /* drops all references; not running */
 /* Checks, then installs a context (VCPUOP_initialise, domain builder). v is down. 0 or -EINVAL/-EBUSY. */
 int vcpu_set_context(struct vcpu *v, const struct vcpu_guest_context *c);
 void vcpu_get_context(struct vcpu *v, struct vcpu_guest_context *c); /* v paused */
