@@ -11,6 +11,7 @@
 #include <hyp/call.h>
 #include <hyp/domain.h>
 #include <hyp/event.h>
+#include <hyp/grant.h>
 #include <hyp/pt.h>
 #include <hyp/sched.h>
 

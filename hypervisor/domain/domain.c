@@ -7,8 +7,8 @@
  * structure and its vcpus live until the last is put; its memory, ports and pages
  * go earlier, in the slices of domain_destroy_slice(), in an order that lets each
  * step find what it needs:
- *   vcpus (page-table roots, descriptor frames) - grants - memory - the pages the
- *   hypervisor shares with it - ports.
+ *   vcpus (page-table roots, descriptor frames) - mappings of others' grants - memory - the
+ *   pages the hypervisor shares with it, its grant table first - ports.
  * Frames that others still map (domain 0 looking at a dead guest) delay the step.
  *
  * States move by compare-and-exchange only: BUILDING -> RUNNING -> SHUTDOWN, and
@@ -22,6 +22,7 @@
 #include <hyp/domain.h>
 #include <hyp/event.h>
 #include <hyp/frame.h>
+#include <hyp/grant.h>
 #include <hyp/lib.h>
 #include <hyp/mm.h>
 #include <hyp/sched.h>
@@ -110,8 +111,9 @@ static const struct domain_part {
 	{ shared_init, shared_relinquish, shared_destroy },
 	{ conring_init, conring_relinquish, conring_destroy },
 	{ xenstore_domain_init, xenstore_domain_relinquish, xenstore_domain_destroy },
+	{ grant_domain_init, grant_table_relinquish, grant_domain_destroy },
 	{ NULL, domain_memory_relinquish, NULL },
-	{ grant_domain_init, grant_domain_relinquish, grant_domain_destroy },
+	{ NULL, grant_mappings_relinquish, NULL },
 	{ vcpus_init, vcpus_relinquish, vcpus_destroy },
 };
 #define NR_PARTS ARRAY_SIZE(parts)

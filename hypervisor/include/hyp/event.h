@@ -40,12 +40,4 @@ long hc_event_channel_op_compat(struct hc_args *a);
 long hc_physdev_op(struct hc_args *a);
 long hc_platform_op(struct hc_args *a);
 
-/* grant/ */
-int grant_domain_init(struct domain *d);
-/* Bounded slice: drops mappings held by d and waits for mappings of d's pages. True when done. */
-bool grant_domain_relinquish(struct domain *d);
-void grant_domain_destroy(struct domain *d);
-long hc_grant_table_op(struct hc_args *a);
-/* d's page tables lost a mapping made through a grant (called by mm/ when an entry with a foreign frame goes away) - see grant.h of its owner. */
-
 #endif
