@@ -36,9 +36,12 @@ struct vcpu_x86 {
 	uint64_t ldt_base; /* guest address, for saving */
 	mfn_t ldt[16];
 	unsigned int ldt_entries;
-	uint32_t iopl;
+	uint32_t iopl;	     /* PHYSDEVOP_set_iopl: 3 gives ring 3 the domain's ports */
+	uint64_t user_ports; /* PHYSDEVOP_set_iobitmap: guest address, ring 3's ports; 0 = none */
+	uint32_t nr_user_ports;
 	uint64_t xcr0;
-	void *fpu; /* XSAVE or FXSAVE area, a page, 64-byte aligned */
+	void *fpu;	     /* XSAVE or FXSAVE area, fpu_order pages */
+	struct cpu *fpu_cpu; /* whose registers it was loaded into last; NULL = the area is newer */
 	bool nmi_pending, nmi_masked;
 };
 

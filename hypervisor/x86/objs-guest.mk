@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: GPL-2.0-only
+objs-y += x86/uaccess.o x86/fpu.o
