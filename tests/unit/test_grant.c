@@ -7,16 +7,15 @@
  * dying one after the other. After each step all references are counted again.
  */
 #define _GNU_SOURCE
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <ucontext.h>
-#include <hyp/call.h>
 #include <hyp/cpu.h>
 #include <hyp/domain.h>
 #include <hyp/frame_state.h>
 #include <hyp/grant.h>
-#include <hyp/guest.h>
 #include <hyp/lib.h>
 #include <hyp/mm.h>
 #include <hyp/pt.h>
@@ -518,6 +517,51 @@ static void limits(void)
 	CHECK(doms[0].gone && doms[1].gone && mm_free_pages() == before);
 }
 
+static void *flipper(void *stop)
+{
+	while (!__atomic_load_n((int *)stop, __ATOMIC_RELAXED))
+		for (unsigned int i = 0; i < 2; i++)
+			WRITE_ONCE(entries[1][1].frame, data[1][i]);
+	return NULL;
+}
+
+/* The granter names another frame while its grant is being taken. */
+static void changing_entry(void)
+{
+	struct gnttab_map_grant_ref op = { .flags = GNTMAP_device_map, .dom = 1, .ref = 1 };
+	struct gnttab_unmap_grant_ref un = { 0 };
+	unsigned int given[2] = { 0 };
+	pthread_t thread;
+	int stop = 0;
+
+	preempt_rate = 0;
+	new_domain(1);
+	entries[1][1] = (struct grant_entry_v1){ GTF_permit_access, 1, data[1][0] };
+	CHECK(!pthread_create(&thread, NULL, flipper, &stop));
+	for (unsigned int n = 0; n < 100000; n++) {
+		CHECK(call(GNTTABOP_map_grant_ref, &op, 1) == 0);
+		if (op.status) {
+			CHECK(op.status == GNTST_general_error);
+			continue;
+		}
+		for (unsigned int i = 0; i < 2; i++) {
+			unsigned int it = op.dev_bus_addr >> 12 == data[1][i] ? 1 : 0;
+
+			CHECK(fs_refs(frame_table[data[1][i]].state) - it == 2);
+			given[i] += it;
+		}
+		un.handle = op.handle;
+		un.dev_bus_addr = op.dev_bus_addr;
+		CHECK(call(GNTTABOP_unmap_grant_ref, &un, 1) == 0 && !un.status);
+	}
+	__atomic_store_n(&stop, 1, __ATOMIC_RELAXED);
+	pthread_join(thread, NULL);
+	CHECK(given[0] > 100 && given[1] > 100);
+	for (unsigned int tries = 0; tries < 100 && !doms[1].gone; tries++)
+		die(1);
+	CHECK(doms[1].gone);
+}
+
 /* --- entries */
 
 static void entry_use(void)
@@ -597,7 +641,7 @@ static ucontext_t main_context, test_context;
 static void run_all(void)
 {
 	static const struct test t[] = { TEST(entry_use), TEST(entry_pins), TEST(histories),
-					 TEST(limits) };
+					 TEST(limits), TEST(changing_entry) };
 
 	stack_top()->cpu = &cpu0;
 	result = TEST_RUN(t);
