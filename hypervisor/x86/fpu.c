@@ -75,7 +75,7 @@ static void learn_sizes(void)
 		fpu_order++;
 }
 
-void fpu_init(bool boot_cpu)
+void fpu_init(bool first)
 {
 	uint32_t r[4];
 
@@ -85,13 +85,13 @@ void fpu_init(bool boot_cpu)
 		  (r[2] & CPUID1_XSAVE ? CR4_OSXSAVE : 0));
 	if (r[2] & CPUID1_XSAVE) {
 		cpuid(0xd, 0, r);
-		if (boot_cpu)
+		if (first)
 			xcr0_all = r[0] & XCR0_KNOWN;
 		set_xcr0(xcr0_all);
 	} else if (xcr0_all) {
 		panic("CPU %u has no XSAVE, but the others have", smp_id());
 	}
-	if (boot_cpu)
+	if (first)
 		learn_sizes();
 }
 

@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: GPL-2.0-only
-objs-y += x86/uaccess.o x86/fpu.o
+objs-y += x86/uaccess.o x86/fpu.o x86/debugreg.o x86/cpuid.o x86/emulate.o
