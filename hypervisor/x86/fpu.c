@@ -111,11 +111,12 @@ void fpu_save(struct vcpu *v)
 		set_xcr0(x->xcr0);
 }
 
-static bool restore(const struct vcpu_x86 *x)
+/* It cannot fault: what a guest gave us has passed fpu_set_legacy(). */
+static void restore(const struct vcpu_x86 *x)
 {
 	/* The restoring instructions of AMD may leave somebody else's last FPU addresses. */
 	__asm__ volatile("fninit");
-	return xcr0_all ? !xrstor_checked(x->fpu, ~0ul) : !fxrstor_checked(x->fpu);
+	BUG_ON(xcr0_all ? xrstor_checked(x->fpu, ~0ul) : fxrstor_checked(x->fpu));
 }
 
 void fpu_load(struct vcpu *v)
@@ -127,11 +128,7 @@ void fpu_load(struct vcpu *v)
 		set_ts(0);
 		if (xcr0_all)
 			set_xcr0(xcr0_all);
-		if (!restore(x)) {
-			domain_kill(v->domain, "the FPU state of VCPU %u cannot be loaded", v->id);
-			fpu_vcpu_reset(v);
-			BUG_ON(!restore(x));
-		}
+		restore(x);
 		c->fpu_owner = v;
 		x->fpu_cpu = c;
 		if (xcr0_all && x->xcr0 != xcr0_all)
