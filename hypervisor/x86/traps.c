@@ -76,6 +76,11 @@ static void trap_no_fpu(struct cpu_regs *regs)
 	guest_trap(regs, X86_NM, 0);
 }
 
+static bool soft_allowed(const struct cpu_regs *regs, const struct trap_entry *t)
+{
+	return t->valid && (t->flags & 3) >= (regs_user(regs) ? 3 : 1);
+}
+
 /*
  * INT n through a gate of ours that a guest may not use. The number is taken from
  * the instruction: processors agree on that more than on the error code.
@@ -89,7 +94,7 @@ static bool soft_interrupt(struct cpu_regs *regs)
 	    insn[0] != 0xcd)
 		return false;
 	t = &current->x86.traps[insn[1]];
-	if (!t->valid || (regs_user(regs) && (t->flags & 3) != 3)) {
+	if (!soft_allowed(regs, t)) {
 		guest_trap(regs, X86_GP, insn[1] * 8u + GP_IDT);
 		return true;
 	}
@@ -129,7 +134,7 @@ static void int80(struct cpu_regs *regs)
 {
 	const struct trap_entry *t = &current->x86.traps[VEC_INT80];
 
-	if (t->valid && (!regs_user(regs) || (t->flags & 3) == 3)) {
+	if (soft_allowed(regs, t)) {
 		guest_soft_trap(regs, VEC_INT80);
 		return;
 	}
