@@ -21,8 +21,9 @@ const char xeno_version[] = XENO_VERSION, xeno_build_date[] = XENO_BUILD_DATE;
 #define ABI_MINOR 17
 
 #define FEATURES                                                                                   \
-	((1u << XENFEAT_mmu_pt_update_preserve_ad) | (1u << XENFEAT_pae_pgdir_above_4gb) |         \
-	 (1u << XENFEAT_highmem_assist) | (1u << XENFEAT_not_direct_mapped))
+	((1u << XENFEAT_mmu_pt_update_preserve_ad) | (1u << XENFEAT_gnttab_map_avail_bits) |       \
+	 (1u << XENFEAT_pae_pgdir_above_4gb) | (1u << XENFEAT_highmem_assist) |                    \
+	 (1u << XENFEAT_not_direct_mapped))
 
 static long copy_out(uint64_t gva, const void *p, size_t len)
 {
