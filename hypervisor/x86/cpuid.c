@@ -26,6 +26,7 @@
 #define LEAF_WIDTHS (LEAF_EXT + 8)
 #define HYPERVISOR_PRESENT (1u << 31) /* leaf 1, ecx */
 #define XSAVE_EXTRAS 7u		      /* XSAVEOPT, XSAVEC, XGETBV with ecx 1 */
+#define XSAVEC 2u		      /* ebx is the size of its format */
 #define LINEAR_BITS_MAX 48u
 
 #define B(n) (1u << (n))
@@ -106,6 +107,7 @@ static void xsave_leaf(uint32_t sub, uint32_t out[4])
 		}
 	} else if (sub == 1) {
 		out[0] &= XSAVE_EXTRAS;
+		out[1] &= out[0] & XSAVEC ? ALL : 0;
 		out[2] = out[3] = 0;
 	}
 }
