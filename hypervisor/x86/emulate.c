@@ -7,8 +7,8 @@
  * All port I/O comes here, for the TSS grants no port: IOPL and the TSS cannot tell ring 1
  * from ring 3, and the trampoline changes between them without us. Ring 1 of domain 0 has the
  * ports of d->io_bitmap; its ring 3 has those of them that PHYSDEVOP_set_iobitmap names, or all
- * with PHYSDEVOP_set_iopl(3). Other ports read as ones there and writes vanish, so that
- * probing drivers survive. Nobody else has any port.
+ * with PHYSDEVOP_set_iopl(3). Other ports, and all ports of other domains, read as ones in
+ * ring 1 and writes vanish: Linux probes PCI early on, whatever it runs on.
  *
  * Not here: HLT (SCHEDOP_block is meant for it), descriptor tables, code that is not 64-bit,
  * string I/O of ring 3 (its memory would be accessed with the rights of ring 1).
@@ -275,7 +275,7 @@ static bool user_may_use(const struct vcpu *v, unsigned int port, unsigned int s
 static bool port_granted(const struct domain *d, unsigned int port, unsigned int size)
 {
 	for (; size; port++, size--)
-		if (port >= NR_IO_PORTS || test_bit(d->io_bitmap, port))
+		if (!d->io_bitmap || port >= NR_IO_PORTS || test_bit(d->io_bitmap, port))
 			return false;
 	return true;
 }
@@ -309,7 +309,7 @@ static bool may_do_io(const struct insn *i, unsigned int port)
 {
 	const struct vcpu *v = current;
 
-	return v->domain->io_bitmap && (!regs_user(i->regs) || user_may_use(v, port, io_size(i)));
+	return !regs_user(i->regs) || (v->domain->io_bitmap && user_may_use(v, port, io_size(i)));
 }
 
 static enum outcome in_out(struct insn *i)

@@ -3,8 +3,8 @@
  * Segments of guests: descriptor tables, single descriptors, segment bases.
  *
  * Frames in a guest's GDT and LDT are of type FT_DESC: the guest cannot write to them, and
- * every descriptor in them has passed check() below. Only code and data segments do,
- * never for ring 0, and with the accessed bit set, for the processor must not write
+ * every descriptor in them has passed check() below. Only code and data segments do, of
+ * rings 1 to 3 (ring 2 can do what ring 1 can), and with the accessed bit set, for the processor must not write
  * to them either. An LDT is taken as it is mapped when it is set: pages that are
  * absent then read as empty until it is set again.
  */
@@ -28,9 +28,7 @@
 
 static bool check(uint64_t d)
 {
-	if (!(d & DESC_PRESENT))
-		return true;
-	return (d & DESC_CODE_OR_DATA) && (d >> DESC_DPL_SHIFT & 3) != 2;
+	return !(d & DESC_PRESENT) || (d & DESC_CODE_OR_DATA);
 }
 
 static uint64_t adjust(uint64_t d)

@@ -44,6 +44,7 @@
 #define ENTRY_TOP (tramp_start + (CA_SCRATCH + 1) * 4096)
 
 #define F_USER 0x250dd5 /* flags a guest may set: CF PF AF ZF SF TF DF OF RF AC ID */
+#define F_VM 0x20000
 #define F_FIXED 0x202	/* IF and the bit that is always one */
 #define VGCF_IN_SYSCALL 0x100
 #define HC_IRET 23
@@ -355,9 +356,13 @@ tramp_enter:
 
 /*
  * An exception or interrupt of ring 0: in the hypervisor proper (any stack of
- * its own, a full root), or in the trampoline at one of the known places.
+ * its own, a full root), or in the trampoline at one of the known places. Selectors
+ * say ring 0 in virtual-8086 mode too. Long mode has none, but QEMU's interpreter enters it by
+ * an IRET of any ring with VM set; trap_dispatch() gets the guest out of it.
  */
 tramp_from_ring0:
+	testl	$F_VM, 24(%rsp)
+	jnz	tramp_enter
 	push	%rax
 	push	%rcx
 	push	%rdx
@@ -435,6 +440,8 @@ tramp_from_ring0:
 	.endif
 	movl	$\vec, 4(%rsp)
 	testb	$3, 16(%rsp)
+	jnz	tramp_ist_guest
+	testl	$F_VM, 24(%rsp)
 	jnz	tramp_ist_guest
 	push	%rdi
 	push	%rsi

@@ -160,10 +160,23 @@ static void bad_return(struct cpu_regs *regs)
 			    (unsigned long long)regs->rip, (unsigned long long)regs->rsp);
 }
 
+/* See tramp_from_ring0. In which ring it was, its own word for it will do. */
+static void leave_vm86(struct cpu_regs *regs)
+{
+	uint64_t scratch = cpu_area(smp_id()) + CA_SCRATCH * PAGE_SIZE;
+	bool kernel = *(volatile uint8_t *)(scratch + SC_MODE);
+
+	regs->rflags &= ~RFLAGS_VM;
+	regs->cs = kernel ? SEL_KERNEL_CS : SEL_USER_CS32;
+	regs->ss = kernel ? SEL_KERNEL_DS : SEL_USER_DS;
+}
+
 void trap_dispatch(struct cpu_regs *regs)
 {
 	uint32_t vector = regs->vector;
 
+	if (unlikely(regs->rflags & RFLAGS_VM) && vector < TRAP_SYSCALL)
+		leave_vm86(regs);
 	current->x86.user_mode = regs_user(regs);
 	if (vector == TRAP_SYSCALL)
 		hypercall_dispatch(regs);

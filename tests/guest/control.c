@@ -85,6 +85,7 @@ static void create_destroy(void)
 		c.u.populate.count = 1000;
 		c.u.populate.mfns = BAD_UNMAPPED;
 		REFUSED(call(XENO_CTL_MEM_POPULATE, id));
+		memset(&c, 0, sizeof(c));
 		while ((ret = call(XENO_CTL_DOMAIN_DESTROY, id)) == -EAGAIN)
 			;
 		EXPECT(ret, 0);

@@ -107,8 +107,8 @@ void test(void)
 	EACH(ss, 0, 3, 0xe008, 0xe00b, 0xe010, 0xe011, 0xe013, 0xe040, 0xe050, 0xe02b, 0xe028,
 	     0xe033, 0xfff8, 0xffff, 4, ~0ul, 0x1e010);
 	EACH(rip, 0, 0x0000800000000000, 0xffff7fffffffffff, 0x8000000000000000, 0xffff800000000000,
-	     0xffff808000000000, 0xffff820000200000, 0xffff830000000000, 0xffff87ffffffffff,
-	     0x00007fffffffffff, ~0ul);
+	     0xffff808000005000, 0xffff820000200000, 0xffff830000000000, 0xffff87ffffffffff,
+	     0x00007fffffffffff, ~0ul); /* into the trampoline's code: see tramp_jump */
 	EACH(rflags, RFLAGS_IOPL, RFLAGS_IOPL | RFLAGS_IF, RFLAGS_VM, RFLAGS_NT, RFLAGS_TF,
 	     RFLAGS_TF | RFLAGS_IF, 0x10000, RFLAGS_AC, 0x80000, 0x100000, 0x180000, 0x200000,
 	     RFLAGS_DF, 0xfffffffful, ~0ul, 0xffffffff00000000,
