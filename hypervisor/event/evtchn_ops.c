@@ -4,6 +4,7 @@
 #include <hyp/domain.h>
 #include <hyp/evtchn.h>
 #include <hyp/lib.h>
+#include <hyp/pirq.h>
 
 union op {
 	struct evtchn_alloc_unbound alloc_unbound;
@@ -170,7 +171,7 @@ int evtchn_close(struct domain *d, uint32_t port, bool own)
 	if (was.state == EVTCHNSTAT_interdomain)
 		close_two(d, port, was.remote);
 	else if (was.state == EVTCHNSTAT_pirq)
-		pirq_unbind(d, was.n);
+		pirq_unbind(was.n);
 	return 0;
 }
 

@@ -17,6 +17,7 @@
 #include <hyp/domain.h>
 #include <hyp/guest.h>
 #include <hyp/lib.h>
+#include <hyp/pirq.h>
 #include <hyp/pt.h>
 #include <hyp/trap.h>
 
@@ -280,23 +281,40 @@ static bool port_granted(const struct domain *d, unsigned int port, unsigned int
 	return true;
 }
 
+/* The hypervisor uses these too, and puts back what it changes: not in the middle of it. */
+static bool is_pci_port(unsigned int port)
+{
+	return port >= PCI_PORT_FIRST && port <= PCI_PORT_LAST;
+}
+
 static uint32_t port_in(unsigned int port, unsigned int size)
 {
+	uint32_t v;
+
 	if (!port_granted(current->domain, port, size))
 		return ~0u;
-	return size == 1 ? inb(port) : size == 2 ? inw(port) : inl(port);
+	if (is_pci_port(port))
+		pci_ports_lock();
+	v = size == 1 ? inb(port) : size == 2 ? inw(port) : inl(port);
+	if (is_pci_port(port))
+		pci_ports_unlock();
+	return v;
 }
 
 static void port_out(unsigned int port, unsigned int size, uint32_t v)
 {
 	if (!port_granted(current->domain, port, size))
 		return;
+	if (is_pci_port(port))
+		pci_ports_lock();
 	if (size == 1)
 		outb(port, v);
 	else if (size == 2)
 		outw(port, v);
 	else
 		outl(port, v);
+	if (is_pci_port(port))
+		pci_ports_unlock();
 }
 
 /* Even opcodes are byte-sized. */

@@ -128,23 +128,37 @@ static void acpi_enable(const uint8_t *f, uint16_t pm1a)
 		pause_ms(10);
 }
 
+/* Writes the sleep registers with these sleep types; returns when there are none, or they do nothing. */
+static void sleep_acpi(const uint8_t *f, unsigned int type_a, unsigned int type_b)
+{
+	uint16_t pm1a = (uint16_t)le32(f + F_PM1A), pm1b = (uint16_t)le32(f + F_PM1B);
+
+	acpi_enable(f, pm1a);
+	outw(pm1a, (uint16_t)((inw(pm1a) & 0xe3ff & ~SLP_EN) | type_a << 10 | SLP_EN));
+	if (pm1b)
+		outw(pm1b, (uint16_t)((inw(pm1b) & 0xe3ff & ~SLP_EN) | type_b << 10 | SLP_EN));
+	pause_ms(1000);
+}
+
+void machine_sleep(uint16_t pm1a, uint16_t pm1b)
+{
+	const uint8_t *f = acpi_find("FACP");
+
+	if (!f || le32(f + 4) < F_PM1B + 4)
+		return;
+	stop_all();
+	sleep_acpi(f, pm1a >> 10 & 7, pm1b >> 10 & 7);
+	machine_poweroff();
+}
+
 void machine_poweroff(void)
 {
 	const uint8_t *f = acpi_find("FACP");
 	unsigned int type[2] = { 0, 0 };
-	uint16_t pm1a, pm1b;
 
 	stop_all();
-	if (f && le32(f + 4) >= F_PM1B + 4 && find_s5(type)) {
-		pm1a = (uint16_t)le32(f + F_PM1A);
-		pm1b = (uint16_t)le32(f + F_PM1B);
-		acpi_enable(f, pm1a);
-		outw(pm1a, (uint16_t)((inw(pm1a) & 0xe3ff & ~SLP_EN) | type[0] << 10 | SLP_EN));
-		if (pm1b)
-			outw(pm1b,
-			     (uint16_t)((inw(pm1b) & 0xe3ff & ~SLP_EN) | type[1] << 10 | SLP_EN));
-		pause_ms(1000);
-	}
+	if (f && le32(f + 4) >= F_PM1B + 4 && find_s5(type))
+		sleep_acpi(f, type[0], type[1]);
 	printk("power: the machine can be switched off now\n");
 	for (;;)
 		__asm__ volatile("hlt");

@@ -9,6 +9,7 @@
 #include <hyp/boot.h>
 #include <hyp/console.h>
 #include <hyp/lib.h>
+#include <hyp/pirq.h>
 #include <hyp/smp.h>
 #include <hyp/x86.h>
 
@@ -94,6 +95,7 @@ void serial_irq_init(void)
 		printk(LOG_WARN "com1: no interrupt, so no input\n");
 		return;
 	}
+	pirq_keep_gsi(gsi);
 	ioapic_mask(gsi, false);
 	serial_interrupt(NULL);
 	outb(com.port + IER, 1);

@@ -10,6 +10,7 @@
 #include <string.h>
 #include <hyp/call.h>
 #include <hyp/domain.h>
+#include <hyp/pirq.h>
 #include <hyp/pt.h>
 #include <hyp/sched.h>
 #include <hyp/timer.h>
@@ -28,6 +29,15 @@ static struct vcpu_info info;
 static struct domain dom;
 static struct vcpu vcpu = { .domain = &dom, .info = &info, .id = 3 };
 struct vcpu *test_current = &vcpu;
+
+void pci_ports_lock(void)
+{
+}
+
+void pci_ports_unlock(void)
+{
+}
+
 static struct cpu_regs regs;
 static int trapped; /* vector, or -1 */
 static uint64_t cr2, fault_va, msr_written, ts, new_root, xcr0;

@@ -28,8 +28,4 @@ void evtchn_unlock_two(struct domain *a, struct domain *b);
 /* Takes the locks itself. own: the hypervisor's ports too, which guests may not close. */
 int evtchn_close(struct domain *d, uint32_t port, bool own);
 
-/* --- event/pirq.c. Both take locks: hold none. A physical interrupt of domain 0 as a port. */
-int pirq_bind(struct domain *d, uint32_t pirq, bool shared, uint32_t *port);
-void pirq_unbind(struct domain *d, uint32_t pirq);
-
 #endif

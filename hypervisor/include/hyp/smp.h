@@ -98,6 +98,8 @@ static inline uint64_t le64(const void *p)
 
 /* --- x86/power.c */
 void machine_reboot(void) __attribute__((noreturn));
+/* Power off with the values for the PM1 control registers that domain 0 found; returns when there are no such registers. */
+void machine_sleep(uint16_t pm1a, uint16_t pm1b);
 void machine_poweroff(void) __attribute__((noreturn)); /* halts when the platform cannot */
 
 #endif
