@@ -16,8 +16,7 @@ enum lock_rank {
 	RANK_DOMLIST = 10, /* the list of domains, creation and destruction */
 	RANK_CONTROL = 15, /* one control operation at a time, per target domain */
 	RANK_PT = 20,	   /* d->pt_lock: page tables of a domain */
-	RANK_GRANT =
-		30, /* d->grant_lock; two domains: lower domid first (same rank allowed with _nested) */
+	RANK_GRANT = 30,   /* d->grant_lock */
 	RANK_XENSTORE = 40,
 	RANK_CONSRING = 45,
 	RANK_EVENT = 50, /* d->evt_lock; two domains: lower domid first */

@@ -44,7 +44,6 @@ int fxrstor_checked(const void *area);
 /* --- x86/cpuid.c: what a guest of v's domain sees, and the same for XCR0 (bits it may set). */
 void guest_cpuid(const struct vcpu *v, uint32_t leaf, uint32_t sub, uint32_t out[4]);
 uint64_t guest_xcr0_allowed(void);
-void cpuid_init(void); /* boot CPU, once, after fpu_init(true) */
 
 /* --- x86/emulate.c */
 /*
