@@ -1,0 +1,5 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# shellcheck shell=sh
+export PATH=/sbin:/bin:/usr/sbin:/usr/bin
+export HOME=/root
+export PAGER=more
