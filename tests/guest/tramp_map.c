@@ -11,6 +11,7 @@ static void one_page(unsigned int cpu, unsigned int page, unsigned int *visible)
 {
 	uint64_t va = ca_page(cpu, page);
 	long r = probe_read(va + 0x800), w;
+	uint64_t error;
 
 	CHECK(r == -1 || r == X86_PF, "cpu %u page %u: read trap %ld", cpu, page, r);
 	*visible += r == -1;
@@ -21,8 +22,10 @@ static void one_page(unsigned int cpu, unsigned int page, unsigned int *visible)
 	w = probe_write(va + 0x800);
 	CHECK(w == X86_PF || (w == -1 && may_write(page)), "cpu %u page %u: write trap %ld", cpu,
 	      page, w);
-	if (r == -1 && w == X86_PF)
-		EXPECT(this_vcpu()->last.error, PF_P | PF_W);
+	error = this_vcpu()->last.error;
+	/* Still there: we have not been moved to another CPU. */
+	if (r == -1 && w == X86_PF && probe_read(va + 0x800) == -1)
+		EXPECT(error, PF_P | PF_W);
 	if (page >= CA_CODE_PAGES && r == -1)
 		EXPECT(probe_exec(va + 0x800) == -1, 0);
 }
@@ -67,15 +70,18 @@ void test(void)
 
 	if (!xeno)
 		skip("Xeno's trampoline");
-	for (unsigned int cpu = 0; cpu < TEST_CPUS; cpu++) {
-		visible = 0;
-		for (unsigned int page = 0; page < 512; page++)
-			one_page(cpu, page, &visible);
-		areas += visible != 0;
-		total += visible;
+	/* Our CPU's own. None or two are possible when we are moved meanwhile: then again. */
+	for (int round = 0; round < 20 && areas != 1; round++) {
+		areas = total = 0;
+		for (unsigned int cpu = 0; cpu < TEST_CPUS; cpu++) {
+			visible = 0;
+			for (unsigned int page = 0; page < 512; page++)
+				one_page(cpu, page, &visible);
+			areas += visible != 0;
+			total += visible;
+		}
 	}
-	/* More than one would be another CPU's; two are possible when we were moved. */
-	CHECK(areas >= 1 && areas <= 2, "%u areas visible", areas);
+	CHECK(areas == 1, "%u areas visible", areas);
 	print("note: %u pages visible", total);
 	insist(my_cpu());
 	user_sees_nothing(my_cpu());
