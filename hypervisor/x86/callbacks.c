@@ -25,6 +25,8 @@ static void set_trap(struct vcpu *v, const struct trap_info *t)
 						       .cs = t->cs,
 						       .flags = t->flags & TRAP_FLAGS,
 						       .valid = true };
+	if (t->vector == X86_NMI) /* no callback, but the only way stock Linux asks for NMIs */
+		v->x86.nmi_rip = t->address;
 }
 
 /* (guest address of struct trap_info, the last with address 0; null clears all) */
@@ -34,8 +36,10 @@ long hc_set_trap_table(struct hc_args *a)
 	struct trap_info t;
 	long ret = 0;
 
-	if (!a->arg[0])
+	if (!a->arg[0]) {
 		memset(v->x86.traps, 0, NR_TRAPS * sizeof(*v->x86.traps));
+		v->x86.nmi_rip = 0;
+	}
 	/* Each vector once, and the end: whoever has more repeats himself. */
 	for (unsigned int i = 0; a->arg[0] && i <= NR_TRAPS; i++) {
 		if (!guest_read(&t, a->arg[0] + i * sizeof(t), sizeof(t))) {

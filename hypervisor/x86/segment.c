@@ -4,9 +4,9 @@
  *
  * Frames in a guest's GDT and LDT are of type FT_DESC: the guest cannot write to them, and
  * every descriptor in them has passed check() below. Only code and data segments do, of
- * rings 1 to 3 (ring 2 can do what ring 1 can), and with the accessed bit set, for the processor must not write
- * to them either. An LDT is taken as it is mapped when it is set: pages that are
- * absent then read as empty until it is set again.
+ * rings 1 to 3 (ring 2 can do what ring 1 can), and with the accessed bit set, for the
+ * processor must not write to them either. An LDT is taken as it is mapped when it is set:
+ * pages that are absent then read as empty until it is set again.
  */
 #include <hyp/cpu.h>
 #include <hyp/domain.h>
@@ -18,9 +18,11 @@
 #include <hyp/trap.h>
 
 #define DESC_ACCESSED (1ul << 40)
+#define DESC_CODE (1ul << 43)
 #define DESC_CODE_OR_DATA (1ul << 44)
 #define DESC_DPL_SHIFT 45
 #define DESC_PRESENT (1ul << 47)
+#define DESC_BOTH_SIZES (3ul << 53) /* L and D: reserved for code */
 #define PER_PAGE (PAGE_SIZE / 8)
 #define LDT_MAX 8192
 
@@ -28,7 +30,8 @@
 
 static bool check(uint64_t d)
 {
-	return !(d & DESC_PRESENT) || (d & DESC_CODE_OR_DATA);
+	return !(d & DESC_PRESENT) ||
+	       ((d & DESC_CODE_OR_DATA) && !((d & DESC_CODE) && !(~d & DESC_BOTH_SIZES)));
 }
 
 static uint64_t adjust(uint64_t d)

@@ -106,6 +106,7 @@ static void set_entries(struct vcpu_x86 *x, const struct vcpu_guest_context *c)
 								   .flags = t->flags & 7,
 								   .valid = true };
 	}
+	x->nmi_rip = x->traps[X86_NMI].rip;
 	x->event_rip = c->event_callback_eip;
 	x->failsafe_rip = c->failsafe_callback_eip;
 	x->failsafe_mask = c->flags & VGCF_failsafe_disables_events;
@@ -140,6 +141,7 @@ static int set_frames(struct vcpu *v, const struct vcpu_guest_context *c)
 	return err;
 }
 
+/* Refused, it leaves v without roots: callers start only what was accepted last. */
 int vcpu_set_context(struct vcpu *v, const struct vcpu_guest_context *c)
 {
 	int err = -EINVAL;
