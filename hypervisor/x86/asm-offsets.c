@@ -49,6 +49,7 @@ void asm_offsets(void)
 	TRO(kernel_sp);
 	TRO(vinfo);
 	TRO(split);
+	TRO(in_nmi);
 
 	DEFINE(VINFO_pending, offsetof(struct vcpu_info, evtchn_upcall_pending));
 	DEFINE(VINFO_mask, offsetof(struct vcpu_info, evtchn_upcall_mask));

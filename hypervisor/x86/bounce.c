@@ -134,6 +134,7 @@ void guest_nmi(struct cpu_regs *regs)
 
 	x->nmi_pending = false;
 	x->nmi_masked = true;
+	this_cpu()->ro->in_nmi = true;
 	enter(regs, &(struct entry){ .rip = x->nmi_rip, .mask = true, .what = "NMI" });
 }
 
@@ -192,6 +193,7 @@ long hc_iret(struct hc_args *a)
 		regs->rcx = f.rip;
 	}
 	v->x86.nmi_masked = false;
+	this_cpu()->ro->in_nmi = false;
 	WRITE_ONCE(v->info->evtchn_upcall_mask, !(f.rflags & RFLAGS_IF));
 	guest_set_mode(v, regs_user(regs));
 	return 0;

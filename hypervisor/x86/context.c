@@ -168,6 +168,7 @@ void context_refresh_tramp(struct vcpu *v)
 	const struct vcpu_x86 *x = &v->x86;
 	struct tramp_ro *ro = this_cpu()->ro;
 
+	ro->in_nmi = x->nmi_masked;
 	ro->kernel_sp = x->kernel_sp;
 	ro->syscall_rip = x->kernel_sp ? x->syscall_rip : 0;
 	ro->syscall_mask = x->syscall_mask;

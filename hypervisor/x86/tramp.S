@@ -166,6 +166,8 @@ tramp_syscall32:
 	mov	48(%rcx), %rax
 	test	$0x200, %eax
 	jz	.Liret_slow
+	cmpb	$0, RO(in_nmi)
+	jne	.Liret_slow
 	and	$F_USER, %eax
 	or	$F_FIXED, %eax
 	mov	RO(vinfo), %rdx

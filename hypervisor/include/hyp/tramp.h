@@ -26,6 +26,7 @@ struct tramp_ro {
 	uint64_t kernel_sp; /* 16-byte aligned, checked to lie outside our slots */
 	uint64_t vinfo;	    /* the current vcpu_info, in the CA_VINFO page */
 	uint64_t split;	    /* user_cr3 differs from kernel_cr3 */
+	uint64_t in_nmi;    /* the guest handles an NMI: its next iret ends that, in C */
 };
 #endif
 
