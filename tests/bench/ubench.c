@@ -8,7 +8,6 @@
 #define _GNU_SOURCE
 #include <err.h>
 #include <fcntl.h>
-#include <sched.h>
 #include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -141,7 +140,7 @@ static uint64_t prot_fault_sig(long n)
 
 static uint64_t yield(long n)
 {
-	return TIMED(n, sched_yield());
+	return TIMED(n, syscall(SYS_sched_yield));
 }
 
 /* --- processes */

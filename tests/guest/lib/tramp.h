@@ -19,9 +19,10 @@ static inline uint64_t ca_page(unsigned int cpu, unsigned int page)
 /* The CPU whose area is visible now; fails when there is none. We may be moved any time. */
 static inline unsigned int my_cpu(void)
 {
-	for (unsigned int cpu = 0; cpu < TEST_CPUS; cpu++)
-		if (probe_read(ca_page(cpu, CA_SCRATCH)) == -1)
-			return cpu;
+	for (int round = 0; round < 100; round++)
+		for (unsigned int cpu = 0; cpu < TEST_CPUS; cpu++)
+			if (probe_read(ca_page(cpu, CA_SCRATCH)) == -1)
+				return cpu;
 	fail("no CPU area is visible");
 }
 
