@@ -78,7 +78,7 @@ void test(void)
 		if (v == 1001)
 			print("note: +%x spins or took long", off);
 		count[v == 1000 ? 1 : v == 1001 ? 2 : 0]++;
-		*(volatile uint64_t *)(ca_page(my_cpu(), CA_SCRATCH) + SC_MODE) = 1;
+		kernel_mode();
 		EXPECT(hc(xen_version, XENVER_pagesize, 0), 4096);
 	}
 	hc(set_timer_op, 0);

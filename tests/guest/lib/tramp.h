@@ -26,4 +26,17 @@ static inline unsigned int my_cpu(void)
 	fail("no CPU area is visible");
 }
 
+static inline void ca_set_kernel_mode(uint64_t cpu)
+{
+	*(volatile uint64_t *)(ca_page((unsigned int)cpu, CA_SCRATCH) + SC_MODE) = 1;
+}
+
+/* SYSCALL is a hypercall again. A CPU we have left needs no help. */
+static inline void kernel_mode(void)
+{
+	long v = catch (ca_set_kernel_mode, my_cpu());
+
+	CHECK(v == -1 || v == X86_PF, "trap %ld in the scratch page", v);
+}
+
 #endif

@@ -266,6 +266,8 @@ long user_run(struct frame *f, uint64_t iret_flags)
 	copy.cs = f->cs ? f->cs : USER_CS;
 	copy.ss = f->ss ? f->ss : USER_SS;
 	p->caught = -1;
+	/* An upcall while the stack pointer is in copy would overwrite what lies below it. */
+	vcpu_info()->evtchn_upcall_mask = 1;
 	vector = catch_asm(do_enter, &e, &p->user);
 	p->user = saved;
 	vcpu_info()->evtchn_upcall_mask = mask;
