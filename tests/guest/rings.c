@@ -86,12 +86,12 @@ static long run(unsigned int cs, unsigned int ring, unsigned int ss, const char 
  * The same, for code that must end with want. An interrupt returns to the kernel's own code
  * segment: what it hits goes on as 64-bit code of ring 1. That is rare, and tried again.
  */
-#define EXPECT_RUN(cs, ring, ss, bytes, want)                                                 \
-	do {                                                                                  \
-		long got = RUN(cs, ring, ss, bytes);                                          \
-		for (int try = 0; try < 3 && got != (want); try++)                            \
-			got = RUN(cs, ring, ss, bytes);                                       \
-		EXPECT(got, want);                                                            \
+#define EXPECT_RUN(cs, ring, ss, bytes, want)                                                      \
+	do {                                                                                       \
+		long got = RUN(cs, ring, ss, bytes);                                               \
+		for (int try = 0; try < 3 && got != (want); try++)                                 \
+			got = RUN(cs, ring, ss, bytes);                                            \
+		EXPECT(got, want);                                                                 \
 	} while (0)
 
 static void fill_gdt(void)
