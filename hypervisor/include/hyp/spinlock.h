@@ -19,9 +19,11 @@ enum lock_rank {
 	RANK_GRANT = 30,   /* d->grant_lock */
 	RANK_XENSTORE = 40,
 	RANK_CONSRING = 45,
+	RANK_VBLK = 46, /* a virtual block device; */
 	RANK_EVENT = 50, /* d->evt_lock; two domains: lower domid first */
 	RANK_PIRQ = 55,
 	RANK_MEM = 60,	 /* d->mem_lock: page list and counters of a domain */
+	RANK_DISK = 65, /* a drive: queues and driver */
 	RANK_SCHED = 70, /* run queue of a CPU; two: lower CPU first */
 	RANK_TIMER = 75,
 	RANK_MMIO = 78, /* takes pages for its tables */
