@@ -6,6 +6,7 @@
 #include <hyp/boot.h>
 #include <hyp/console.h>
 #include <hyp/cpu.h>
+#include <hyp/disk.h>
 #include <hyp/domain.h>
 #include <hyp/lib.h>
 #include <hyp/mm.h>
@@ -159,6 +160,7 @@ void hyp_main(uint32_t magic, uint32_t info)
 	sched_cpu_init(&boot_cpu);
 	smp_init();
 	console_irq_init();
+	disk_init();
 	start_dom0();
 	exit_to_guest();
 }

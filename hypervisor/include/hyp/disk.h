@@ -16,6 +16,7 @@
 #define HYP_DISK_H
 
 #include <hyp/list.h>
+#include <hyp/sched.h>
 #include <hyp/spinlock.h>
 #include <hyp/timer.h>
 #include <hyp/types.h>
@@ -62,9 +63,10 @@ struct disk_req {
 	/* the core's and, between submit and disk_complete(), the driver's */
 	struct list link;
 	s_time_t deadline;
-	unsigned int tries;
-	uint32_t tag; /* free for the driver */
+	unsigned int tries; /* that failed */
+	uint32_t tag;	    /* free for the driver; 0 at first */
 	int error;
+	uint16_t held_segs; /* != 0: a FUA write that is done, and is being flushed */
 };
 
 /* Who competes for a drive: one per virtual block device. Fields are set before disk_client_add(). */
@@ -76,7 +78,7 @@ struct disk_client {
 
 	/* protected by disk->lock */
 	struct list link, queue; /* in disk->clients; requests waiting */
-	unsigned int credit;
+	int credit; /* <= 0: the turn is over */
 	unsigned int waiting, in_flight;
 	s_time_t not_before; /* the limits hold it back until then */
 	uint64_t reads, writes, read_sectors, written_sectors, errors;
@@ -125,7 +127,11 @@ struct disk {
 	struct list clients, started; /* started: in the driver's hands, oldest first */
 	unsigned int in_flight;
 	bool resetting, dead;
+	bool busy; /* a CPU is in disk_unlock() and will look again before it leaves */
+	struct list finished;
+	s_time_t reset_at;
 	struct timer timer; /* the oldest deadline, a reset, or a limit */
+	struct task later;  /* what was too much for one disk_unlock() */
 	uint64_t errors, timeouts, resets, retries;
 };
 

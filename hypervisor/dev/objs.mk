@@ -1,0 +1,1 @@
+objs-y += dev/disk.o dev/ramdrive.o
