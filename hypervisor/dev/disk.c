@@ -429,10 +429,15 @@ static void timer_fired(void *data)
 
 /* --- for vblk/ */
 
+static uint32_t most_sectors(const struct disk *disk, enum disk_op op)
+{
+	return op == DISK_DISCARD && disk->max_discard ? disk->max_discard : disk->max_sectors;
+}
+
 /* What no driver needs to look at. False: it has an end already. */
 static bool acceptable(struct disk *disk, struct disk_req *r)
 {
-	bool transfer = r->op == DISK_READ || r->op == DISK_WRITE, bad;
+	bool transfer = r->op != DISK_DISCARD, bad;
 
 	if (r->op == DISK_FLUSH) {
 		if (disk->can_flush && !disk->dead)
@@ -441,10 +446,10 @@ static bool acceptable(struct disk *disk, struct disk_req *r)
 		return false;
 	}
 	bad = disk->dead || r->sector > disk->sectors || r->sectors > disk->sectors - r->sector ||
-	      !r->sectors || (r->op != DISK_READ && disk->read_only) ||
+	      !r->sectors || r->sectors > most_sectors(disk, r->op) ||
+	      (r->op != DISK_READ && disk->read_only) ||
 	      (r->op == DISK_DISCARD && !disk->can_discard) ||
-	      (transfer &&
-	       (!r->nr_segs || r->nr_segs > disk->max_segs || r->sectors > disk->max_sectors));
+	      (transfer && (!r->nr_segs || r->nr_segs > disk->max_segs));
 	if (bad)
 		finish(disk, r, -EIO);
 	return !bad;
@@ -549,5 +554,6 @@ int disk_add(struct disk *disk)
 
 void disk_init(void)
 {
+	pci_probe_all();
 	ramdrive_init();
 }

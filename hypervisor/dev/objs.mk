@@ -1,1 +1,1 @@
-objs-y += dev/disk.o dev/ramdrive.o
+objs-y += dev/disk.o dev/pci.o dev/ramdrive.o dev/virtio_blk.o

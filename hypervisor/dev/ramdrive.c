@@ -14,7 +14,7 @@
 #define CHUNK_ORDER 9
 #define CHUNK_SIZE (PAGE_SIZE << CHUNK_ORDER)
 #define MAX_CHUNKS (65536 / sizeof(void *))
-#define DISCARD_SLICE (16ul << 20)
+#define RAM_MAX_DISCARD 8192 /* sectors; they are zeroed at once */
 #define RAM_DEPTH 64
 #define RAM_MAX_SECTORS (DISK_MAX_SEGS * (PAGE_SIZE / SECTOR_SIZE))
 
@@ -48,19 +48,15 @@ static void copy(const struct ramdrive *rd, uint64_t pos, const struct disk_seg 
 	}
 }
 
-/* In slices, counted in r->tag: a whole drive at once would take too long. */
-static int discard(const struct ramdrive *rd, struct disk_req *r)
+static void zero(const struct ramdrive *rd, uint64_t pos, uint64_t len)
 {
-	uint64_t len = (uint64_t)r->sectors << SECTOR_SHIFT, done = r->tag * DISCARD_SLICE, n;
-	uint64_t end = min(len, done + DISCARD_SLICE);
+	uint64_t n;
 
-	for (; done < end; done += n) {
-		char *p = place(rd, (r->sector << SECTOR_SHIFT) + done, end - done, &n);
+	for (; len; len -= n, pos += n) {
+		char *p = place(rd, pos, len, &n);
 
 		memset(p, 0, n);
 	}
-	r->tag++;
-	return done < len ? -EAGAIN : 0;
 }
 
 static int ram_start(struct disk *disk, struct disk_req *r)
@@ -68,8 +64,8 @@ static int ram_start(struct disk *disk, struct disk_req *r)
 	const struct ramdrive *rd = disk->priv;
 	uint64_t pos = r->sector << SECTOR_SHIFT;
 
-	if (r->op == DISK_DISCARD && discard(rd, r))
-		return -EAGAIN;
+	if (r->op == DISK_DISCARD)
+		zero(rd, pos, (uint64_t)r->sectors << SECTOR_SHIFT);
 	for (unsigned int i = 0; i < r->nr_segs; i++) {
 		copy(rd, pos, &r->segs[i], r->op == DISK_WRITE);
 		pos += r->segs[i].len;
@@ -122,7 +118,8 @@ static void add_ramdrive(uint64_t pages)
 				  .can_discard = true,
 				  .depth = RAM_DEPTH,
 				  .max_segs = DISK_MAX_SEGS,
-				  .max_sectors = RAM_MAX_SECTORS };
+				  .max_sectors = RAM_MAX_SECTORS,
+				  .max_discard = RAM_MAX_DISCARD };
 	if (disk_add(&rd->disk))
 		give_back(rd);
 }

@@ -10,7 +10,7 @@
 #include <string.h>
 #include <hyp/call.h>
 #include <hyp/domain.h>
-#include <hyp/pirq.h>
+#include <hyp/pci.h>
 #include <hyp/pt.h>
 #include <hyp/sched.h>
 #include <hyp/timer.h>
@@ -21,6 +21,7 @@
 #define MEMORY_SIZE 0x2000ul
 #define CODE 0x100
 #define DATA 0x1000
+#define HIDDEN_BDF 0x0020
 
 /* --- the world around */
 
@@ -36,6 +37,11 @@ void pci_ports_lock(void)
 
 void pci_ports_unlock(void)
 {
+}
+
+bool pci_hidden(uint16_t bdf)
+{
+	return bdf == HIDDEN_BDF;
 }
 
 static struct cpu_regs regs;
