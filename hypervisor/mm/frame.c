@@ -48,7 +48,7 @@
  * Frames of hypervisor pages that guests may see (shared_info, rings, grant tables) are
  * FT_SHARED: mapped like the owner's, never freed by references, never anything else.
  *
- * Not here: which entries are acceptable (pt_check.c); promises of memory to domains beyond
+ * Not here: which entries are acceptable (pt_check.h); promises of memory to domains beyond
  * their maximum; sharing of equal pages.
  */
 #include <hyp/cpu.h>
@@ -59,16 +59,6 @@
 #include <hyp/mm.h>
 #include <hyp/pt_table.h>
 #include <hyp/smp.h>
-
-bool mfn_valid(mfn_t mfn)
-{
-	return mfn.n < max_mfn && frame_table[mfn.n].state;
-}
-
-domid_t frame_owner(mfn_t mfn)
-{
-	return READ_ONCE(frame_table[mfn.n].owner);
-}
 
 void m2p_set(mfn_t mfn, uint64_t pfn)
 {
@@ -228,10 +218,26 @@ void frame_set_valid(mfn_t mfn)
 	__atomic_fetch_or(&frame_table[mfn.n].state, FS_VALID, __ATOMIC_SEQ_CST);
 }
 
+/*
+ * Data that is in use and stays so, for which the rules come to plain counting; the counts
+ * are far from their limits. Everything else goes through frame_state.c.
+ */
+static inline bool plain(uint64_t s)
+{
+	return fs_refs(s) - 1 < FS_REFS_MASK / 4 &&
+	       (s & (FS_TYPE_MASK | FS_VALID)) ==
+		       ((uint64_t)FT_WRITABLE << FS_TYPE_SHIFT | FS_VALID);
+}
+
 bool frame_get_writable(mfn_t mfn)
 {
-	enum fs_result r = get_type(mfn, FT_WRITABLE);
+	struct frame *f = &frame_table[mfn.n];
+	uint64_t s = READ_ONCE(f->state);
+	enum fs_result r;
 
+	if (likely(plain(s) && state_move(f, &s, s + FS_TYPES_ONE)))
+		return true;
+	r = get_type(mfn, FT_WRITABLE);
 	if (unlikely(r == FS_NEW)) {
 		tlb_sync_owner(mfn);
 		frame_set_valid(mfn);
@@ -278,11 +284,46 @@ void frame_torn_down(mfn_t mfn)
 bool frame_drop_type(mfn_t mfn)
 {
 	struct frame *f = &frame_table[mfn.n];
+	uint64_t s = READ_ONCE(f->state);
 
+	if (likely(plain(s) && state_move(f, &s, s - FS_TYPES_ONE)))
+		return false;
 	/* Before it can be seen as partial; harmless for what is no table. */
 	if (fs_is_table(READ_ONCE(f->state)))
 		f->aux = PT_ENTRIES;
 	return apply(mfn, fs_put_type) == FS_TEARDOWN;
+}
+
+int frame_get_mapping(mfn_t mfn, const struct domain *d, bool rw)
+{
+	struct frame *f = &frame_table[mfn.n];
+	uint64_t s = READ_ONCE(f->state), n = s + 1 + (rw ? FS_TYPES_ONE : 0);
+
+	if (likely(plain(s) && (!d || frame_owner(mfn) == d->id) && state_move(f, &s, n))) {
+		/* Now that it cannot change any more. */
+		if (likely(!d || frame_owner(mfn) == d->id))
+			return 0;
+		frame_put_mapping(mfn, rw);
+		return -EINVAL;
+	}
+	if (d ? !frame_get(mfn, d) : !frame_get_any(mfn))
+		return -EINVAL;
+	if (!rw || frame_get_writable(mfn))
+		return 0;
+	frame_put(mfn);
+	return -EBUSY;
+}
+
+void frame_put_mapping(mfn_t mfn, bool rw)
+{
+	struct frame *f = &frame_table[mfn.n];
+	uint64_t s = READ_ONCE(f->state), n = s - 1 - (rw ? FS_TYPES_ONE : 0);
+
+	if (likely(plain(s) && fs_refs(s) > 1 && state_move(f, &s, n)))
+		return;
+	if (rw)
+		frame_drop_type(mfn);
+	frame_put(mfn);
 }
 
 bool frame_pin(mfn_t mfn)

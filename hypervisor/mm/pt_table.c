@@ -22,16 +22,9 @@
 #include <hyp/mm.h>
 #include <hyp/pt_table.h>
 
-#define PREEMPT_SHIFT 4 /* entries per unit of hc_preempt_due() */
-
 static inline mfn_t entry_mfn(uint64_t e)
 {
 	return MFN((e & PTE_ADDR) >> PAGE_SHIFT);
-}
-
-bool pt_preempt(struct pt_ctx *c)
-{
-	return hc_preempt_due(++c->work >> PREEMPT_SHIFT);
 }
 
 /* RAM of the tables' own domain; the caller's entry or reference keeps it so. */
@@ -47,23 +40,14 @@ static int l1_get(const struct pt_ctx *c, uint64_t e)
 {
 	mfn_t mfn = entry_mfn(e);
 
-	if (!mfn_valid(mfn))
+	if (unlikely(!mfn_valid(mfn)))
 		return c->io && !mmio_denied(mfn) ? 0 : -EINVAL;
-	if (c->from ? !frame_get(mfn, c->from) : !frame_get_any(mfn))
-		return -EINVAL;
-	if (!(e & PTE_RW) || frame_get_writable(mfn))
-		return 0;
-	frame_put(mfn);
-	return -EBUSY;
+	return frame_get_mapping(mfn, c->from, (e & PTE_RW) != 0);
 }
 
 static void l1_drop(uint64_t e)
 {
-	mfn_t mfn = entry_mfn(e);
-
-	if (e & PTE_RW)
-		frame_drop_type(mfn);
-	frame_put(mfn);
+	frame_put_mapping(entry_mfn(e), (e & PTE_RW) != 0);
 }
 
 static void drop_late(struct pt_ctx *c)
@@ -115,6 +99,12 @@ void pt_put(struct pt_ctx *c, mfn_t mfn)
 	frame_put(mfn);
 }
 
+/* Eight entries, none of them present: most tables are nearly empty. */
+static inline bool none_present(const uint64_t *t)
+{
+	return !((t[0] | t[1] | t[2] | t[3] | t[4] | t[5] | t[6] | t[7]) & PTE_P);
+}
+
 /*
  * Drops entries of the first table on the list until none is left, or another table comes
  * before it on the list. False: time is up.
@@ -123,31 +113,37 @@ static bool take_apart(struct pt_ctx *c, mfn_t mfn)
 {
 	struct frame *f = &frame_table[mfn.n];
 	uint64_t *t = mfn_to_virt(mfn);
-	unsigned int level = fs_type(f->state) - FT_L1 + 1;
+	unsigned int level = fs_type(f->state) - FT_L1 + 1, n = f->aux;
 
-	for (; f->aux; f->aux--) {
-		uint64_t e = t[f->aux - 1];
+	while (n && c->d->pt_dying == mfn.n) {
+		uint64_t e = t[n - 1];
 
-		if (c->d->pt_dying != mfn.n)
-			return true;
-		if (!(e & PTE_P) || !pt_slot_is_guest(level, f->aux - 1))
+		if (!(n % 8) && none_present(&t[n - 8])) {
+			n -= 8;
 			continue;
-		if (pt_preempt(c))
-			return false;
-		if (level == 1)
-			l1_put(c, e);
-		else
-			pt_put(c, entry_mfn(e));
+		}
+		if ((e & PTE_P) && pt_slot_is_guest(level, n - 1)) {
+			if (pt_preempt(c))
+				break;
+			if (level == 1)
+				l1_put(c, e);
+			else
+				pt_put(c, entry_mfn(e));
+		}
+		n--;
 	}
-	if (c->d->pt_dying == mfn.n) {
-		c->d->pt_dying = f->link == FRAME_INDEX_NONE ? 0 : f->link;
-		f->link = 0;
-		frame_torn_down(mfn);
-	}
+	f->aux = (uint16_t)n;
+	if (c->d->pt_dying != mfn.n)
+		return true;
+	if (n)
+		return false;
+	c->d->pt_dying = f->link == FRAME_INDEX_NONE ? 0 : f->link;
+	f->link = 0;
+	frame_torn_down(mfn);
 	return true;
 }
 
-bool pt_drain(struct pt_ctx *c)
+bool pt_drain_some(struct pt_ctx *c)
 {
 	ASSERT(spin_held(&c->d->pt_lock));
 	while (c->d->pt_dying)
@@ -196,12 +192,17 @@ static int validate(struct pt_ctx *c, mfn_t mfn, unsigned int level, unsigned in
 	for (; i < PT_ENTRIES; i++) {
 		uint64_t e = t[i];
 
+		if (!(i % 8) && none_present(&t[i])) {
+			i += 7;
+			continue;
+		}
 		if (!(e & PTE_P) || !pt_slot_is_guest(level, i))
 			continue;
 		err = pt_preempt(c) ? -EAGAIN : entry_get(c, &e, level);
 		if (err)
 			break;
-		t[i] = e;
+		if (t[i] & ~e)
+			t[i] = e;
 	}
 	c->from = from;
 	if (!err) {
@@ -238,21 +239,11 @@ int pt_get_type(struct pt_ctx *c, mfn_t mfn, enum frame_type t)
 
 /* --- changes */
 
-unsigned int pt_level(const struct pt_ctx *c, mfn_t mfn)
-{
-	uint64_t s;
-
-	if (!mfn_valid(mfn) || frame_owner(mfn) != c->d->id)
-		return 0;
-	s = READ_ONCE(frame_table[mfn.n].state);
-	return fs_is_table(s) ? fs_type(s) - FT_L1 + 1 : 0;
-}
-
 /*
  * Stores, and notes that TLBs may hold what is gone. The processor changes accessed and dirty
  * bits behind our back: *old is what was really replaced. False: it was not *old.
  */
-static bool store(struct pt_ctx *c, uint64_t *p, unsigned int level, uint64_t new,
+static inline bool store(struct pt_ctx *c, uint64_t *p, unsigned int level, uint64_t new,
 		  enum pt_mode mode, uint64_t *old)
 {
 	uint64_t cur = READ_ONCE(*p), n;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* SOURCES: hypervisor/mm/pt_table.c hypervisor/mm/pt_update.c hypervisor/mm/frame.c hypervisor/mm/frame_state.c hypervisor/mm/pt_check.c hypervisor/mm/heap.c hypervisor/mm/buddy.c hypervisor/mm/memory_op.c */
+/* SOURCES: hypervisor/mm/pt_table.c hypervisor/mm/pt_update.c hypervisor/mm/frame.c hypervisor/mm/frame_state.c hypervisor/mm/heap.c hypervisor/mm/buddy.c hypervisor/mm/memory_op.c */
 /* FLAGS: -include host_layout.h */
 /*
  * Page tables of two domains, in simulated memory, under random and hostile hypercalls that

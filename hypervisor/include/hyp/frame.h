@@ -40,10 +40,19 @@ struct frame {
 #define FRAME_INDEX_NONE 0xffffffffu
 #define FRAME_OWNER_NONE 0x7fff /* DOMID_NOBODY */
 
-bool mfn_valid(mfn_t mfn); /* RAM that has a frame-table entry */
+extern uint64_t max_mfn; /* hyp/mm.h */
+
+/* RAM that has a frame-table entry. */
+static inline bool mfn_valid(mfn_t mfn)
+{
+	return mfn.n < max_mfn && frame_table[mfn.n].state;
+}
 
 /* The owner's domid; DOMID_NOBODY when free or the hypervisor's. Racy without a reference. */
-domid_t frame_owner(mfn_t mfn);
+static inline domid_t frame_owner(mfn_t mfn)
+{
+	return READ_ONCE(frame_table[mfn.n].owner);
+}
 
 /*
  * References. get checks then counts; put never fails and frees the frame to
