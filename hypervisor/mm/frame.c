@@ -108,13 +108,6 @@ void tlb_sync_owner(mfn_t mfn)
 
 /* --- references */
 
-static inline bool state_move(struct frame *f, uint64_t *old, uint64_t new)
-{
-	ASSERT(fs_sane(*old) && fs_sane(new));
-	return __atomic_compare_exchange_n(&f->state, old, new, false, __ATOMIC_SEQ_CST,
-					   __ATOMIC_SEQ_CST);
-}
-
 /* Applies a transition that may be refused. */
 static enum fs_result apply(mfn_t mfn, enum fs_result (*fn)(uint64_t s, uint64_t *n))
 {
@@ -126,7 +119,7 @@ static enum fs_result apply(mfn_t mfn, enum fs_result (*fn)(uint64_t s, uint64_t
 		r = fn(s, &n);
 		if (r == FS_REFUSED)
 			break;
-	} while (!state_move(f, &s, n));
+	} while (!frame_state_move(f, &s, n));
 	return r;
 }
 
@@ -209,7 +202,7 @@ static enum fs_result get_type(mfn_t mfn, enum frame_type t)
 		r = fs_get_type(s, t, &n);
 		if (r == FS_REFUSED)
 			break;
-	} while (!state_move(f, &s, n));
+	} while (!frame_state_move(f, &s, n));
 	return r;
 }
 
@@ -218,24 +211,13 @@ void frame_set_valid(mfn_t mfn)
 	__atomic_fetch_or(&frame_table[mfn.n].state, FS_VALID, __ATOMIC_SEQ_CST);
 }
 
-/*
- * Data that is in use and stays so, for which the rules come to plain counting; the counts
- * are far from their limits. Everything else goes through frame_state.c.
- */
-static inline bool plain(uint64_t s)
-{
-	return fs_refs(s) - 1 < FS_REFS_MASK / 4 &&
-	       (s & (FS_TYPE_MASK | FS_VALID)) ==
-		       ((uint64_t)FT_WRITABLE << FS_TYPE_SHIFT | FS_VALID);
-}
-
 bool frame_get_writable(mfn_t mfn)
 {
 	struct frame *f = &frame_table[mfn.n];
 	uint64_t s = READ_ONCE(f->state);
 	enum fs_result r;
 
-	if (likely(plain(s) && state_move(f, &s, s + FS_TYPES_ONE)))
+	if (likely(frame_plain(s) && frame_state_move(f, &s, s + FS_TYPES_ONE)))
 		return true;
 	r = get_type(mfn, FT_WRITABLE);
 	if (unlikely(r == FS_NEW)) {
@@ -267,7 +249,7 @@ void frame_make_partial(mfn_t mfn, unsigned int entries)
 	uint64_t s = READ_ONCE(f->state);
 
 	f->aux = (uint16_t)entries;
-	while (!state_move(f, &s, fs_make_partial(s)))
+	while (!frame_state_move(f, &s, fs_make_partial(s)))
 		;
 }
 
@@ -276,7 +258,7 @@ void frame_torn_down(mfn_t mfn)
 	struct frame *f = &frame_table[mfn.n];
 	uint64_t s = READ_ONCE(f->state);
 
-	while (!state_move(f, &s, fs_torn_down(s)))
+	while (!frame_state_move(f, &s, fs_torn_down(s)))
 		;
 	frame_put(mfn);
 }
@@ -286,7 +268,7 @@ bool frame_drop_type(mfn_t mfn)
 	struct frame *f = &frame_table[mfn.n];
 	uint64_t s = READ_ONCE(f->state);
 
-	if (likely(plain(s) && state_move(f, &s, s - FS_TYPES_ONE)))
+	if (likely(frame_plain(s) && frame_state_move(f, &s, s - FS_TYPES_ONE)))
 		return false;
 	/* Before it can be seen as partial; harmless for what is no table. */
 	if (fs_is_table(READ_ONCE(f->state)))
@@ -294,18 +276,8 @@ bool frame_drop_type(mfn_t mfn)
 	return apply(mfn, fs_put_type) == FS_TEARDOWN;
 }
 
-int frame_get_mapping(mfn_t mfn, const struct domain *d, bool rw)
+int frame_get_mapping_slow(mfn_t mfn, const struct domain *d, bool rw)
 {
-	struct frame *f = &frame_table[mfn.n];
-	uint64_t s = READ_ONCE(f->state), n = s + 1 + (rw ? FS_TYPES_ONE : 0);
-
-	if (likely(plain(s) && (!d || frame_owner(mfn) == d->id) && state_move(f, &s, n))) {
-		/* Now that it cannot change any more. */
-		if (likely(!d || frame_owner(mfn) == d->id))
-			return 0;
-		frame_put_mapping(mfn, rw);
-		return -EINVAL;
-	}
 	if (d ? !frame_get(mfn, d) : !frame_get_any(mfn))
 		return -EINVAL;
 	if (!rw || frame_get_writable(mfn))
@@ -314,13 +286,8 @@ int frame_get_mapping(mfn_t mfn, const struct domain *d, bool rw)
 	return -EBUSY;
 }
 
-void frame_put_mapping(mfn_t mfn, bool rw)
+void frame_put_mapping_slow(mfn_t mfn, bool rw)
 {
-	struct frame *f = &frame_table[mfn.n];
-	uint64_t s = READ_ONCE(f->state), n = s - 1 - (rw ? FS_TYPES_ONE : 0);
-
-	if (likely(plain(s) && fs_refs(s) > 1 && state_move(f, &s, n)))
-		return;
 	if (rw)
 		frame_drop_type(mfn);
 	frame_put(mfn);
@@ -404,13 +371,20 @@ static void assign_locked(struct domain *d, mfn_t mfn)
 
 mfn_t domain_pages_alloc(struct domain *d, unsigned int order, unsigned int address_bits)
 {
+	mfn_t mfn = domain_pages_alloc_raw(d, order, address_bits);
+
+	if (!mfn_eq(mfn, INVALID_MFN))
+		memset(mfn_to_virt(mfn), 0, PAGE_SIZE << order);
+	return mfn;
+}
+
+mfn_t domain_pages_alloc_raw(struct domain *d, unsigned int order, unsigned int address_bits)
+{
 	mfn_t mfn = INVALID_MFN;
 
 	if (order > MAX_ALLOC_ORDER || !charge(d, 1ul << order))
 		return INVALID_MFN;
 	mfn = heap_alloc(order, address_bits);
-	if (!mfn_eq(mfn, INVALID_MFN))
-		memset(mfn_to_virt(mfn), 0, PAGE_SIZE << order);
 	spin_lock(&d->mem_lock);
 	if (mfn_eq(mfn, INVALID_MFN))
 		d->tot_pages -= 1ul << order;

@@ -36,7 +36,7 @@ static inline bool own_frame(const struct pt_ctx *c, mfn_t mfn)
 /* --- what L1 entries hold */
 
 /* The references of a new entry, checked already. */
-static int l1_get(const struct pt_ctx *c, uint64_t e)
+static inline int l1_get(const struct pt_ctx *c, uint64_t e)
 {
 	mfn_t mfn = entry_mfn(e);
 
@@ -45,7 +45,7 @@ static int l1_get(const struct pt_ctx *c, uint64_t e)
 	return frame_get_mapping(mfn, c->from, (e & PTE_RW) != 0);
 }
 
-static void l1_drop(uint64_t e)
+static inline void l1_drop(uint64_t e)
 {
 	frame_put_mapping(entry_mfn(e), (e & PTE_RW) != 0);
 }
@@ -60,20 +60,24 @@ static void drop_late(struct pt_ctx *c)
 	c->nr_late = 0;
 }
 
-/* The entry is in no table any more. */
-static void l1_put(struct pt_ctx *c, uint64_t e)
+static void l1_put_late(struct pt_ctx *c, uint64_t e)
 {
-	mfn_t mfn = entry_mfn(e);
-
-	if (!mfn_valid(mfn))
-		return;
-	if (likely(frame_owner(mfn) == c->d->id)) {
-		l1_drop(e);
-		return;
-	}
 	if (c->nr_late == PT_LATE)
 		drop_late(c);
 	c->late[c->nr_late++] = e;
+}
+
+/* The entry is in no table any more. */
+static inline void l1_put(struct pt_ctx *c, uint64_t e)
+{
+	mfn_t mfn = entry_mfn(e);
+
+	if (unlikely(!mfn_valid(mfn)))
+		return;
+	if (likely(frame_owner(mfn) == c->d->id))
+		l1_drop(e);
+	else
+		l1_put_late(c, e);
 }
 
 /* --- teardown */
@@ -244,7 +248,7 @@ int pt_get_type(struct pt_ctx *c, mfn_t mfn, enum frame_type t)
  * bits behind our back: *old is what was really replaced. False: it was not *old.
  */
 static inline bool store(struct pt_ctx *c, uint64_t *p, unsigned int level, uint64_t new,
-		  enum pt_mode mode, uint64_t *old)
+			 enum pt_mode mode, uint64_t *old)
 {
 	uint64_t cur = READ_ONCE(*p), n;
 

@@ -17,12 +17,14 @@
 #include <public/version.h>
 
 #define LEAF_HYP 0x40000000u
-#define LEAF_HYP_LAST (LEAF_HYP + 2)
+#define LEAF_HYP_LAST (LEAF_HYP + 3)
 #define LEAF_EXT 0x80000000u
 #define LEAF_XSAVE 0xdu
 #define SUB_ANY ~0u
 #define LEAF_TSC (LEAF_EXT + 7)
 #define TSC_INVARIANT (1u << 8) /* edx */
+#define TSC_RELIABLE 2u		/* LEAF_HYP + 3, eax */
+#define TSC_NEVER_EMULATED 2u	/* ebx */
 #define LEAF_WIDTHS (LEAF_EXT + 8)
 #define HYPERVISOR_PRESENT (1u << 31) /* leaf 1, ecx */
 #define XSAVE_EXTRAS 7u		      /* XSAVEOPT, XSAVEC, XGETBV with ecx 1 */
@@ -112,8 +114,11 @@ static void xsave_leaf(uint32_t sub, uint32_t out[4])
 	}
 }
 
-/* The third leaf offers no hypercall page by MSR: the ELF note is there for that. */
-static void hyp_leaf(uint32_t leaf, uint32_t out[4])
+/*
+ * The leaves of public arch-x86/cpuid.h. The third offers no hypercall page by MSR: the ELF
+ * note is there for that. The fourth tells Linux that it may use the TSC as it is.
+ */
+static void hyp_leaf(uint32_t leaf, uint32_t sub, uint32_t out[4])
 {
 	static const char signature[] = "XenVMMXenVMM";
 
@@ -122,6 +127,12 @@ static void hyp_leaf(uint32_t leaf, uint32_t out[4])
 		memcpy(out + 1, signature, 3 * sizeof(*out));
 	} else if (leaf == LEAF_HYP + 1) {
 		out[0] = (uint32_t)hc_xen_version(&(struct hc_args){ { XENVER_version } });
+	} else if (leaf == LEAF_HYP + 3 && sub == 0) {
+		out[0] = time_tsc_stable() ? TSC_RELIABLE : 0;
+		out[1] = TSC_NEVER_EMULATED;
+		out[2] = (uint32_t)tsc_khz;
+	} else if (leaf == LEAF_HYP + 3 && sub == 2) {
+		out[0] = (uint32_t)tsc_khz;
 	}
 }
 
@@ -139,7 +150,7 @@ void guest_cpuid(const struct vcpu *v, uint32_t leaf, uint32_t sub, uint32_t out
 
 	memset(out, 0, 4 * sizeof(*out));
 	if (leaf >> 24 == LEAF_HYP >> 24) {
-		hyp_leaf(leaf, out);
+		hyp_leaf(leaf, sub, out);
 		return;
 	}
 	cpuid(leaf & LEAF_EXT, 0, out);
@@ -157,8 +168,9 @@ void guest_cpuid(const struct vcpu *v, uint32_t leaf, uint32_t sub, uint32_t out
 		out[2] |= HYPERVISOR_PRESENT;
 	} else if (leaf == LEAF_XSAVE) {
 		xsave_leaf(sub, out);
-	} else if (leaf == LEAF_TSC && !time_tsc_stable()) {
-		out[3] &= ~TSC_INVARIANT;
+	} else if (leaf == LEAF_TSC) {
+		/* Whatever the machine says: system time runs by it, and it is watched. */
+		out[3] = time_tsc_stable() ? TSC_INVARIANT : 0;
 	} else if (leaf == LEAF_WIDTHS) {
 		out[0] = (out[0] & 0xff) | min(out[0] >> 8, LINEAR_BITS_MAX) << 8;
 	}

@@ -87,6 +87,8 @@ void tlb_sync_owner(mfn_t mfn);
 mfn_t domain_page_alloc(struct domain *d);
 /* 2^order machine-contiguous frames below address_bits (0 = anywhere); for dom0's DMA. */
 mfn_t domain_pages_alloc(struct domain *d, unsigned int order, unsigned int address_bits);
+/* The same with the content as it was left: boot, for domain 0, or before others can see it. */
+mfn_t domain_pages_alloc_raw(struct domain *d, unsigned int order, unsigned int address_bits);
 /* Drops the allocation reference once; the frame is freed when other references end. -EINVAL: not allocated to d. */
 int domain_page_release(struct domain *d, mfn_t mfn);
 /*

@@ -83,12 +83,6 @@ bool pt_find(mfn_t root, uint64_t va, mfn_t *l1, unsigned int *index);
 
 /* --- mm/frame.c */
 bool frame_get_writable(mfn_t mfn); /* a FT_WRITABLE reference for a reference held */
-/*
- * What an entry of an L1 table holds of RAM: a reference, with rw a FT_WRITABLE one, too.
- * d: it must own the frame, NULL: anybody. 0, -EINVAL, -EBUSY (it may not be writable).
- */
-int frame_get_mapping(mfn_t mfn, const struct domain *d, bool rw);
-void frame_put_mapping(mfn_t mfn, bool rw);
 /* 1: content has to be made valid from entry *start on; 0, -EBUSY. */
 int frame_begin_type(mfn_t mfn, enum frame_type t, unsigned int *start);
 void frame_set_valid(mfn_t mfn);
@@ -97,5 +91,54 @@ bool frame_drop_type(mfn_t mfn); /* true: it was a table and has become partial 
 void frame_torn_down(mfn_t mfn);
 bool frame_pin(mfn_t mfn);
 bool frame_unpin(mfn_t mfn);
+
+/*
+ * Data that is in use and stays so, for which the rules come to plain counting; the counts
+ * are far from their limits. Everything else goes through frame_state.c.
+ */
+static inline bool frame_plain(uint64_t s)
+{
+	return fs_refs(s) - 1 < FS_REFS_MASK / 4 &&
+	       (s & (FS_TYPE_MASK | FS_VALID)) ==
+		       ((uint64_t)FT_WRITABLE << FS_TYPE_SHIFT | FS_VALID);
+}
+
+static inline bool frame_state_move(struct frame *f, uint64_t *old, uint64_t new)
+{
+	ASSERT(fs_sane(*old) && fs_sane(new));
+	return __atomic_compare_exchange_n(&f->state, old, new, false, __ATOMIC_SEQ_CST,
+					   __ATOMIC_SEQ_CST);
+}
+
+/*
+ * What an entry of an L1 table holds of RAM: a reference, with rw a FT_WRITABLE one, too.
+ * d: it must own the frame, NULL: anybody. 0, -EINVAL, -EBUSY (it may not be writable).
+ */
+int frame_get_mapping_slow(mfn_t mfn, const struct domain *d, bool rw);
+void frame_put_mapping_slow(mfn_t mfn, bool rw);
+
+static inline void frame_put_mapping(mfn_t mfn, bool rw)
+{
+	struct frame *f = &frame_table[mfn.n];
+	uint64_t s = READ_ONCE(f->state), n = s - 1 - (rw ? FS_TYPES_ONE : 0);
+
+	if (unlikely(!frame_plain(s) || fs_refs(s) == 1 || !frame_state_move(f, &s, n)))
+		frame_put_mapping_slow(mfn, rw);
+}
+
+static inline int frame_get_mapping(mfn_t mfn, const struct domain *d, bool rw)
+{
+	struct frame *f = &frame_table[mfn.n];
+	uint64_t s = READ_ONCE(f->state), n = s + 1 + (rw ? FS_TYPES_ONE : 0);
+
+	if (unlikely(!frame_plain(s) || (d && frame_owner(mfn) != d->id) ||
+		     !frame_state_move(f, &s, n)))
+		return frame_get_mapping_slow(mfn, d, rw);
+	/* Now that it cannot change any more. */
+	if (likely(!d || frame_owner(mfn) == d->id))
+		return 0;
+	frame_put_mapping(mfn, rw);
+	return -EINVAL;
+}
 
 #endif
