@@ -26,6 +26,8 @@
 #define TSC_RELIABLE 2u		/* LEAF_HYP + 3, eax */
 #define TSC_NEVER_EMULATED 2u	/* ebx */
 #define LEAF_WIDTHS (LEAF_EXT + 8)
+#define HAS_ARCH_CAPABILITIES (1u << 29) /* leaf 7, edx */
+#define RDCL_NO 1u
 #define HYPERVISOR_PRESENT (1u << 31) /* leaf 1, ecx */
 #define XSAVE_EXTRAS 7u		      /* XSAVEOPT, XSAVEC, XGETBV with ecx 1 */
 #define XSAVEC 2u		      /* ebx is the size of its format */
@@ -134,6 +136,22 @@ static void hyp_leaf(uint32_t leaf, uint32_t sub, uint32_t out[4])
 	} else if (leaf == LEAF_HYP + 3 && sub == 2) {
 		out[0] = (uint32_t)tsc_khz;
 	}
+}
+
+bool cpu_has_meltdown(void)
+{
+	uint32_t r[4], last;
+	uint64_t v;
+
+	cpuid(0, 0, r);
+	last = r[0];
+	if (memcmp(&r[1], "Genu", 4) || memcmp(&r[3], "ineI", 4) || memcmp(&r[2], "ntel", 4))
+		return false;
+	if (last < 7)
+		return true;
+	cpuid(7, 0, r);
+	return !(r[3] & HAS_ARCH_CAPABILITIES) || !safe_rdmsr(MSR_ARCH_CAPABILITIES, &v) ||
+	       !(v & RDCL_NO);
 }
 
 static const struct rule *find(uint32_t leaf, uint32_t sub)
