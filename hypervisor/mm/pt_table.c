@@ -109,6 +109,28 @@ static inline bool none_present(const uint64_t *t)
 	return !((t[0] | t[1] | t[2] | t[3] | t[4] | t[5] | t[6] | t[7]) & PTE_P);
 }
 
+/* Of the n entries; how many are left when time is up, or another table comes first. */
+static __always_inline unsigned int put_entries(struct pt_ctx *c, const uint64_t *t,
+						unsigned int level, unsigned int n, mfn_t mfn)
+{
+	while (n && (level == 1 || c->d->pt_dying == mfn.n)) {
+		uint64_t e = t[n - 1];
+
+		if (!(e & PTE_P) || !pt_slot_is_guest(level, n - 1)) {
+			n -= !(n % 8) && none_present(&t[n - 8]) ? 8 : 1;
+			continue;
+		}
+		if (unlikely(pt_preempt(c)))
+			break;
+		if (level == 1)
+			l1_put(c, e);
+		else
+			pt_put(c, entry_mfn(e));
+		n--;
+	}
+	return n;
+}
+
 /*
  * Drops entries of the first table on the list until none is left, or another table comes
  * before it on the list. False: time is up.
@@ -119,23 +141,7 @@ static bool take_apart(struct pt_ctx *c, mfn_t mfn)
 	uint64_t *t = mfn_to_virt(mfn);
 	unsigned int level = fs_type(f->state) - FT_L1 + 1, n = f->aux;
 
-	while (n && c->d->pt_dying == mfn.n) {
-		uint64_t e = t[n - 1];
-
-		if (!(n % 8) && none_present(&t[n - 8])) {
-			n -= 8;
-			continue;
-		}
-		if ((e & PTE_P) && pt_slot_is_guest(level, n - 1)) {
-			if (pt_preempt(c))
-				break;
-			if (level == 1)
-				l1_put(c, e);
-			else
-				pt_put(c, entry_mfn(e));
-		}
-		n--;
-	}
+	n = level == 1 ? put_entries(c, t, 1, n, mfn) : put_entries(c, t, level, n, mfn);
 	f->aux = (uint16_t)n;
 	if (c->d->pt_dying != mfn.n)
 		return true;
@@ -170,7 +176,7 @@ int pt_get(struct pt_ctx *c, mfn_t mfn, enum frame_type t)
 	return err;
 }
 
-static int entry_get(struct pt_ctx *c, uint64_t *e, unsigned int level)
+static inline int entry_get(struct pt_ctx *c, uint64_t *e, unsigned int level)
 {
 	if (!pt_check_entry(e, level, pt_reserved_bits))
 		return -EINVAL;
@@ -179,9 +185,30 @@ static int entry_get(struct pt_ctx *c, uint64_t *e, unsigned int level)
 	return pt_get(c, entry_mfn(*e), FT_L1 + level - 2);
 }
 
+/* Entries from i on take their references; where it ended. Compiled once for level 1. */
+static __always_inline unsigned int get_entries(struct pt_ctx *c, uint64_t *t, unsigned int level,
+						unsigned int i, int *err)
+{
+	for (; i < PT_ENTRIES; i++) {
+		uint64_t e = t[i];
+
+		if (!(e & PTE_P) || !pt_slot_is_guest(level, i)) {
+			if (!(i % 8) && none_present(&t[i]))
+				i += 7;
+			continue;
+		}
+		*err = unlikely(pt_preempt(c)) ? -EAGAIN : entry_get(c, &e, level);
+		if (*err)
+			break;
+		if (t[i] & ~e)
+			t[i] = e;
+	}
+	return i;
+}
+
 /*
- * Entries from i on take their references. Nobody else can write the page: its type is
- * a table's already. What fails is torn down again.
+ * Nobody else can write the page: its type is a table's already. What fails is torn down
+ * again.
  */
 static int validate(struct pt_ctx *c, mfn_t mfn, unsigned int level, unsigned int i)
 {
@@ -193,21 +220,7 @@ static int validate(struct pt_ctx *c, mfn_t mfn, unsigned int level, unsigned in
 	if (level == 4)
 		memcpy(&t[HYP_SLOT_FIRST], &hyp_l4[HYP_SLOT_FIRST],
 		       (HYP_SLOT_LAST - HYP_SLOT_FIRST + 1) * sizeof(*t));
-	for (; i < PT_ENTRIES; i++) {
-		uint64_t e = t[i];
-
-		if (!(i % 8) && none_present(&t[i])) {
-			i += 7;
-			continue;
-		}
-		if (!(e & PTE_P) || !pt_slot_is_guest(level, i))
-			continue;
-		err = pt_preempt(c) ? -EAGAIN : entry_get(c, &e, level);
-		if (err)
-			break;
-		if (t[i] & ~e)
-			t[i] = e;
-	}
+	i = level == 1 ? get_entries(c, t, 1, i, &err) : get_entries(c, t, level, i, &err);
 	c->from = from;
 	if (!err) {
 		frame_set_valid(mfn);
