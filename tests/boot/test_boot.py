@@ -129,7 +129,7 @@ def processors(name, cpus):
 @case("model-epyc", "EPYC", False)
 @case("model-max", "max", False)
 def models(name, model, split):
-    """Processor models; with the Meltdown bug in split mode. TCG warns of what it lacks: harmless."""
+    """Processor models, split for Meltdown. TCG warns of what it lacks: harmless."""
     with Machine(name, qemu.multiboot(), cpu=model) as machine:
         look_round(machine)
         if ("split mode: this processor" in machine.text) != split:
