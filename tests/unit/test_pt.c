@@ -642,7 +642,7 @@ static void op_grant(unsigned int dom)
 		return;
 	at = (uint64_t)table << PAGE_SHIFT | index << 3;
 	e = &page(table)[index];
-	if (!pt_map_foreign(&doms[dom], at, false, mfn,
+	if (!pt_map_foreign(&doms[dom], at, mfn,
 			    PTE_P | PTE_A | (rand() % 2 ? PTE_RW : 0))) {
 		cache(dom, 1, *e, *e & PTE_RW);
 		granted++;
@@ -651,7 +651,7 @@ static void op_grant(unsigned int dom)
 		else if (rand() % 2)
 			set_entry(dom, table, index, 0);
 		else
-			pt_unmap_foreign(&doms[dom], at, false, mfn);
+			pt_unmap_foreign(&doms[dom], at, mfn);
 		BUG_ON((*e & (PTE_P | PTE_RW)) == (PTE_P | PTE_RW));
 		if (*e & PTE_P) { /* not writable without a right */
 			set_entry(dom, table, index, *e | PTE_RW);
