@@ -642,8 +642,7 @@ static void op_grant(unsigned int dom)
 		return;
 	at = (uint64_t)table << PAGE_SHIFT | index << 3;
 	e = &page(table)[index];
-	if (!pt_map_foreign(&doms[dom], at, mfn,
-			    PTE_P | PTE_A | (rand() % 2 ? PTE_RW : 0))) {
+	if (!pt_map_foreign(&doms[dom], at, mfn, PTE_P | PTE_A | (rand() % 2 ? PTE_RW : 0))) {
 		cache(dom, 1, *e, *e & PTE_RW);
 		granted++;
 		if (rand() % 3 == 0)
