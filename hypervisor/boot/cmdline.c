@@ -31,6 +31,7 @@ static const struct option {
 	OPT("noacpi", FLAG, noacpi),
 	OPT("ignorebiostables", FLAG, ignorebiostables),
 	OPT("split", FLAG, split),
+	OPT("nosplit", FLAG, nosplit),
 };
 
 static int shift_of(char suffix)

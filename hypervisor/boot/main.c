@@ -117,6 +117,15 @@ static void read_boot_info(uint32_t magic, uint32_t info)
 		       (unsigned long long)boot_modules[i].size >> 10, boot_modules[i].cmdline);
 }
 
+/* Guests whose programs run on their kernel's root rely on the user bit. */
+static void choose_split(void)
+{
+	if (opt.split || opt.nosplit || !cpu_has_meltdown())
+		return;
+	opt.split = true;
+	printk("split mode: this processor has the Meltdown bug (nosplit: without)\n");
+}
+
 static void start_dom0(void)
 {
 	if (!nr_boot_modules)
@@ -161,6 +170,7 @@ void hyp_main(uint32_t magic, uint32_t info)
 	smp_init();
 	console_irq_init();
 	disk_init();
+	choose_split();
 	start_dom0();
 	exit_to_guest();
 }

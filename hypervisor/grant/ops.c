@@ -60,7 +60,7 @@ static int map_host(struct grant_mapping *m, uint32_t flags)
 		bits |= PTE_RW;
 	if (flags & GNTMAP_application_map)
 		bits |= PTE_US;
-	return pt_map_foreign(current->domain, m->pte, false, m->mfn, bits);
+	return pt_map_foreign(current->domain, m->pte, m->mfn, bits);
 }
 
 /* m is new, and gets its parts when all goes well. */

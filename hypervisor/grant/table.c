@@ -242,7 +242,7 @@ void grant_mapping_done(struct domain *d, grant_handle_t handle)
 int grant_unmap(struct domain *d, struct grant_mapping *m, unsigned int parts)
 {
 	/* -ENOENT: the guest has changed the entry itself. */
-	if ((m->state & parts & GM_HOST) && pt_unmap_foreign(d, m->pte, false, m->mfn) == -EAGAIN)
+	if ((m->state & parts & GM_HOST) && pt_unmap_foreign(d, m->pte, m->mfn) == -EAGAIN)
 		return -EAGAIN;
 	m->state &= (uint16_t)~parts;
 	if (!(m->state & (GM_HOST | GM_DEV))) {

@@ -48,7 +48,7 @@
  * Frames of hypervisor pages that guests may see (shared_info, rings, grant tables) are
  * FT_SHARED: mapped like the owner's, never freed by references, never anything else.
  *
- * Not here: which entries are acceptable (pt_check.c); promises of memory to domains beyond
+ * Not here: which entries are acceptable (pt_check.h); promises of memory to domains beyond
  * their maximum; sharing of equal pages.
  */
 #include <hyp/cpu.h>
@@ -59,16 +59,6 @@
 #include <hyp/mm.h>
 #include <hyp/pt_table.h>
 #include <hyp/smp.h>
-
-bool mfn_valid(mfn_t mfn)
-{
-	return mfn.n < max_mfn && frame_table[mfn.n].state;
-}
-
-domid_t frame_owner(mfn_t mfn)
-{
-	return READ_ONCE(frame_table[mfn.n].owner);
-}
 
 void m2p_set(mfn_t mfn, uint64_t pfn)
 {
@@ -118,13 +108,6 @@ void tlb_sync_owner(mfn_t mfn)
 
 /* --- references */
 
-static inline bool state_move(struct frame *f, uint64_t *old, uint64_t new)
-{
-	ASSERT(fs_sane(*old) && fs_sane(new));
-	return __atomic_compare_exchange_n(&f->state, old, new, false, __ATOMIC_SEQ_CST,
-					   __ATOMIC_SEQ_CST);
-}
-
 /* Applies a transition that may be refused. */
 static enum fs_result apply(mfn_t mfn, enum fs_result (*fn)(uint64_t s, uint64_t *n))
 {
@@ -136,7 +119,7 @@ static enum fs_result apply(mfn_t mfn, enum fs_result (*fn)(uint64_t s, uint64_t
 		r = fn(s, &n);
 		if (r == FS_REFUSED)
 			break;
-	} while (!state_move(f, &s, n));
+	} while (!frame_state_move(f, &s, n));
 	return r;
 }
 
@@ -219,7 +202,7 @@ static enum fs_result get_type(mfn_t mfn, enum frame_type t)
 		r = fs_get_type(s, t, &n);
 		if (r == FS_REFUSED)
 			break;
-	} while (!state_move(f, &s, n));
+	} while (!frame_state_move(f, &s, n));
 	return r;
 }
 
@@ -230,8 +213,13 @@ void frame_set_valid(mfn_t mfn)
 
 bool frame_get_writable(mfn_t mfn)
 {
-	enum fs_result r = get_type(mfn, FT_WRITABLE);
+	struct frame *f = &frame_table[mfn.n];
+	uint64_t s = READ_ONCE(f->state);
+	enum fs_result r;
 
+	if (likely(frame_plain(s) && frame_state_move(f, &s, s + FS_TYPES_ONE)))
+		return true;
+	r = get_type(mfn, FT_WRITABLE);
 	if (unlikely(r == FS_NEW)) {
 		tlb_sync_owner(mfn);
 		frame_set_valid(mfn);
@@ -261,7 +249,7 @@ void frame_make_partial(mfn_t mfn, unsigned int entries)
 	uint64_t s = READ_ONCE(f->state);
 
 	f->aux = (uint16_t)entries;
-	while (!state_move(f, &s, fs_make_partial(s)))
+	while (!frame_state_move(f, &s, fs_make_partial(s)))
 		;
 }
 
@@ -270,7 +258,7 @@ void frame_torn_down(mfn_t mfn)
 	struct frame *f = &frame_table[mfn.n];
 	uint64_t s = READ_ONCE(f->state);
 
-	while (!state_move(f, &s, fs_torn_down(s)))
+	while (!frame_state_move(f, &s, fs_torn_down(s)))
 		;
 	frame_put(mfn);
 }
@@ -278,11 +266,31 @@ void frame_torn_down(mfn_t mfn)
 bool frame_drop_type(mfn_t mfn)
 {
 	struct frame *f = &frame_table[mfn.n];
+	uint64_t s = READ_ONCE(f->state);
 
+	if (likely(frame_plain(s) && frame_state_move(f, &s, s - FS_TYPES_ONE)))
+		return false;
 	/* Before it can be seen as partial; harmless for what is no table. */
 	if (fs_is_table(READ_ONCE(f->state)))
 		f->aux = PT_ENTRIES;
 	return apply(mfn, fs_put_type) == FS_TEARDOWN;
+}
+
+int frame_get_mapping_slow(mfn_t mfn, const struct domain *d, bool rw)
+{
+	if (d ? !frame_get(mfn, d) : !frame_get_any(mfn))
+		return -EINVAL;
+	if (!rw || frame_get_writable(mfn))
+		return 0;
+	frame_put(mfn);
+	return -EBUSY;
+}
+
+void frame_put_mapping_slow(mfn_t mfn, bool rw)
+{
+	if (rw)
+		frame_drop_type(mfn);
+	frame_put(mfn);
 }
 
 bool frame_pin(mfn_t mfn)
@@ -363,13 +371,20 @@ static void assign_locked(struct domain *d, mfn_t mfn)
 
 mfn_t domain_pages_alloc(struct domain *d, unsigned int order, unsigned int address_bits)
 {
+	mfn_t mfn = domain_pages_alloc_raw(d, order, address_bits);
+
+	if (!mfn_eq(mfn, INVALID_MFN))
+		memset(mfn_to_virt(mfn), 0, PAGE_SIZE << order);
+	return mfn;
+}
+
+mfn_t domain_pages_alloc_raw(struct domain *d, unsigned int order, unsigned int address_bits)
+{
 	mfn_t mfn = INVALID_MFN;
 
 	if (order > MAX_ALLOC_ORDER || !charge(d, 1ul << order))
 		return INVALID_MFN;
 	mfn = heap_alloc(order, address_bits);
-	if (!mfn_eq(mfn, INVALID_MFN))
-		memset(mfn_to_virt(mfn), 0, PAGE_SIZE << order);
 	spin_lock(&d->mem_lock);
 	if (mfn_eq(mfn, INVALID_MFN))
 		d->tot_pages -= 1ul << order;

@@ -22,16 +22,9 @@
 #include <hyp/mm.h>
 #include <hyp/pt_table.h>
 
-#define PREEMPT_SHIFT 4 /* entries per unit of hc_preempt_due() */
-
 static inline mfn_t entry_mfn(uint64_t e)
 {
 	return MFN((e & PTE_ADDR) >> PAGE_SHIFT);
-}
-
-bool pt_preempt(struct pt_ctx *c)
-{
-	return hc_preempt_due(++c->work >> PREEMPT_SHIFT);
 }
 
 /* RAM of the tables' own domain; the caller's entry or reference keeps it so. */
@@ -43,27 +36,18 @@ static inline bool own_frame(const struct pt_ctx *c, mfn_t mfn)
 /* --- what L1 entries hold */
 
 /* The references of a new entry, checked already. */
-static int l1_get(const struct pt_ctx *c, uint64_t e)
+static inline int l1_get(const struct pt_ctx *c, uint64_t e)
 {
 	mfn_t mfn = entry_mfn(e);
 
-	if (!mfn_valid(mfn))
+	if (unlikely(!mfn_valid(mfn)))
 		return c->io && !mmio_denied(mfn) ? 0 : -EINVAL;
-	if (c->from ? !frame_get(mfn, c->from) : !frame_get_any(mfn))
-		return -EINVAL;
-	if (!(e & PTE_RW) || frame_get_writable(mfn))
-		return 0;
-	frame_put(mfn);
-	return -EBUSY;
+	return frame_get_mapping(mfn, c->from, (e & PTE_RW) != 0);
 }
 
-static void l1_drop(uint64_t e)
+static inline void l1_drop(uint64_t e)
 {
-	mfn_t mfn = entry_mfn(e);
-
-	if (e & PTE_RW)
-		frame_drop_type(mfn);
-	frame_put(mfn);
+	frame_put_mapping(entry_mfn(e), (e & PTE_RW) != 0);
 }
 
 static void drop_late(struct pt_ctx *c)
@@ -76,20 +60,24 @@ static void drop_late(struct pt_ctx *c)
 	c->nr_late = 0;
 }
 
-/* The entry is in no table any more. */
-static void l1_put(struct pt_ctx *c, uint64_t e)
+static void l1_put_late(struct pt_ctx *c, uint64_t e)
 {
-	mfn_t mfn = entry_mfn(e);
-
-	if (!mfn_valid(mfn))
-		return;
-	if (likely(frame_owner(mfn) == c->d->id)) {
-		l1_drop(e);
-		return;
-	}
 	if (c->nr_late == PT_LATE)
 		drop_late(c);
 	c->late[c->nr_late++] = e;
+}
+
+/* The entry is in no table any more. */
+static inline void l1_put(struct pt_ctx *c, uint64_t e)
+{
+	mfn_t mfn = entry_mfn(e);
+
+	if (unlikely(!mfn_valid(mfn)))
+		return;
+	if (likely(frame_owner(mfn) == c->d->id))
+		l1_drop(e);
+	else
+		l1_put_late(c, e);
 }
 
 /* --- teardown */
@@ -115,6 +103,34 @@ void pt_put(struct pt_ctx *c, mfn_t mfn)
 	frame_put(mfn);
 }
 
+/* Eight entries, none of them present: most tables are nearly empty. */
+static inline bool none_present(const uint64_t *t)
+{
+	return !((t[0] | t[1] | t[2] | t[3] | t[4] | t[5] | t[6] | t[7]) & PTE_P);
+}
+
+/* Of the n entries; how many are left when time is up, or another table comes first. */
+static __always_inline unsigned int put_entries(struct pt_ctx *c, const uint64_t *t,
+						unsigned int level, unsigned int n, mfn_t mfn)
+{
+	while (n && (level == 1 || c->d->pt_dying == mfn.n)) {
+		uint64_t e = t[n - 1];
+
+		if (!(e & PTE_P) || !pt_slot_is_guest(level, n - 1)) {
+			n -= !(n % 8) && none_present(&t[n - 8]) ? 8 : 1;
+			continue;
+		}
+		if (unlikely(pt_preempt(c)))
+			break;
+		if (level == 1)
+			l1_put(c, e);
+		else
+			pt_put(c, entry_mfn(e));
+		n--;
+	}
+	return n;
+}
+
 /*
  * Drops entries of the first table on the list until none is left, or another table comes
  * before it on the list. False: time is up.
@@ -123,31 +139,21 @@ static bool take_apart(struct pt_ctx *c, mfn_t mfn)
 {
 	struct frame *f = &frame_table[mfn.n];
 	uint64_t *t = mfn_to_virt(mfn);
-	unsigned int level = fs_type(f->state) - FT_L1 + 1;
+	unsigned int level = fs_type(f->state) - FT_L1 + 1, n = f->aux;
 
-	for (; f->aux; f->aux--) {
-		uint64_t e = t[f->aux - 1];
-
-		if (c->d->pt_dying != mfn.n)
-			return true;
-		if (!(e & PTE_P) || !pt_slot_is_guest(level, f->aux - 1))
-			continue;
-		if (pt_preempt(c))
-			return false;
-		if (level == 1)
-			l1_put(c, e);
-		else
-			pt_put(c, entry_mfn(e));
-	}
-	if (c->d->pt_dying == mfn.n) {
-		c->d->pt_dying = f->link == FRAME_INDEX_NONE ? 0 : f->link;
-		f->link = 0;
-		frame_torn_down(mfn);
-	}
+	n = level == 1 ? put_entries(c, t, 1, n, mfn) : put_entries(c, t, level, n, mfn);
+	f->aux = (uint16_t)n;
+	if (c->d->pt_dying != mfn.n)
+		return true;
+	if (n)
+		return false;
+	c->d->pt_dying = f->link == FRAME_INDEX_NONE ? 0 : f->link;
+	f->link = 0;
+	frame_torn_down(mfn);
 	return true;
 }
 
-bool pt_drain(struct pt_ctx *c)
+bool pt_drain_some(struct pt_ctx *c)
 {
 	ASSERT(spin_held(&c->d->pt_lock));
 	while (c->d->pt_dying)
@@ -170,7 +176,7 @@ int pt_get(struct pt_ctx *c, mfn_t mfn, enum frame_type t)
 	return err;
 }
 
-static int entry_get(struct pt_ctx *c, uint64_t *e, unsigned int level)
+static inline int entry_get(struct pt_ctx *c, uint64_t *e, unsigned int level)
 {
 	if (!pt_check_entry(e, level, pt_reserved_bits))
 		return -EINVAL;
@@ -179,9 +185,30 @@ static int entry_get(struct pt_ctx *c, uint64_t *e, unsigned int level)
 	return pt_get(c, entry_mfn(*e), FT_L1 + level - 2);
 }
 
+/* Entries from i on take their references; where it ended. Compiled once for level 1. */
+static __always_inline unsigned int get_entries(struct pt_ctx *c, uint64_t *t, unsigned int level,
+						unsigned int i, int *err)
+{
+	for (; i < PT_ENTRIES; i++) {
+		uint64_t e = t[i];
+
+		if (!(e & PTE_P) || !pt_slot_is_guest(level, i)) {
+			if (!(i % 8) && none_present(&t[i]))
+				i += 7;
+			continue;
+		}
+		*err = unlikely(pt_preempt(c)) ? -EAGAIN : entry_get(c, &e, level);
+		if (*err)
+			break;
+		if (t[i] & ~e)
+			t[i] = e;
+	}
+	return i;
+}
+
 /*
- * Entries from i on take their references. Nobody else can write the page: its type is
- * a table's already. What fails is torn down again.
+ * Nobody else can write the page: its type is a table's already. What fails is torn down
+ * again.
  */
 static int validate(struct pt_ctx *c, mfn_t mfn, unsigned int level, unsigned int i)
 {
@@ -193,16 +220,7 @@ static int validate(struct pt_ctx *c, mfn_t mfn, unsigned int level, unsigned in
 	if (level == 4)
 		memcpy(&t[HYP_SLOT_FIRST], &hyp_l4[HYP_SLOT_FIRST],
 		       (HYP_SLOT_LAST - HYP_SLOT_FIRST + 1) * sizeof(*t));
-	for (; i < PT_ENTRIES; i++) {
-		uint64_t e = t[i];
-
-		if (!(e & PTE_P) || !pt_slot_is_guest(level, i))
-			continue;
-		err = pt_preempt(c) ? -EAGAIN : entry_get(c, &e, level);
-		if (err)
-			break;
-		t[i] = e;
-	}
+	i = level == 1 ? get_entries(c, t, 1, i, &err) : get_entries(c, t, level, i, &err);
 	c->from = from;
 	if (!err) {
 		frame_set_valid(mfn);
@@ -238,22 +256,12 @@ int pt_get_type(struct pt_ctx *c, mfn_t mfn, enum frame_type t)
 
 /* --- changes */
 
-unsigned int pt_level(const struct pt_ctx *c, mfn_t mfn)
-{
-	uint64_t s;
-
-	if (!mfn_valid(mfn) || frame_owner(mfn) != c->d->id)
-		return 0;
-	s = READ_ONCE(frame_table[mfn.n].state);
-	return fs_is_table(s) ? fs_type(s) - FT_L1 + 1 : 0;
-}
-
 /*
  * Stores, and notes that TLBs may hold what is gone. The processor changes accessed and dirty
  * bits behind our back: *old is what was really replaced. False: it was not *old.
  */
-static bool store(struct pt_ctx *c, uint64_t *p, unsigned int level, uint64_t new,
-		  enum pt_mode mode, uint64_t *old)
+static inline bool store(struct pt_ctx *c, uint64_t *p, unsigned int level, uint64_t new,
+			 enum pt_mode mode, uint64_t *old)
 {
 	uint64_t cur = READ_ONCE(*p), n;
 

@@ -514,18 +514,15 @@ uint64_t pt_walk(const struct vcpu *v, uint64_t va, mfn_t *mfn_of_table)
 	return e & PTE_P ? e : 0;
 }
 
-/* The L1 entry meant by the callers below. */
-static bool find_entry(const struct pt_ctx *c, uint64_t where, bool by_va, mfn_t *l1,
-		       unsigned int *index)
+/* The L1 entry at a machine address. */
+static bool find_entry(const struct pt_ctx *c, uint64_t where, mfn_t *l1, unsigned int *index)
 {
-	if (by_va)
-		return c->d == current->domain && pt_find(current->x86.root, where, l1, index);
 	*l1 = MFN(where >> PAGE_SHIFT);
 	*index = (where & ~PAGE_MASK) >> 3;
 	return !(where & 7) && pt_level(c, *l1) == 1;
 }
 
-int pt_map_foreign(struct domain *d, uint64_t where, bool by_va, mfn_t mfn, uint64_t flags)
+int pt_map_foreign(struct domain *d, uint64_t where, mfn_t mfn, uint64_t flags)
 {
 	unsigned int index;
 	struct pt_ctx c;
@@ -536,14 +533,14 @@ int pt_map_foreign(struct domain *d, uint64_t where, bool by_va, mfn_t mfn, uint
 	if (!pt_begin(&c, d))
 		return -EAGAIN;
 	c.from = NULL;
-	if (find_entry(&c, where, by_va, &l1, &index))
+	if (find_entry(&c, where, &l1, &index))
 		err = pt_change(&c, l1, index, mfn_to_maddr(mfn).a | (flags & ~PTE_ADDR), PT_STORE,
 				&old);
 	pt_end(&c);
 	return err;
 }
 
-int pt_unmap_foreign(struct domain *d, uint64_t where, bool by_va, mfn_t mfn)
+int pt_unmap_foreign(struct domain *d, uint64_t where, mfn_t mfn)
 {
 	unsigned int index;
 	struct pt_ctx c;
@@ -553,7 +550,7 @@ int pt_unmap_foreign(struct domain *d, uint64_t where, bool by_va, mfn_t mfn)
 
 	if (!pt_begin(&c, d))
 		return -EAGAIN;
-	if (find_entry(&c, where, by_va, &l1, &index)) {
+	if (find_entry(&c, where, &l1, &index)) {
 		old = ((uint64_t *)mfn_to_virt(l1))[index];
 		if (pt_same_frame(old, mfn_to_maddr(mfn).a | PTE_P))
 			err = pt_change(&c, l1, index, 0, PT_STORE, &old);

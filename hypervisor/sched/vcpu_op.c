@@ -76,6 +76,8 @@ static long op_is_up(struct vcpu *v, uint64_t arg)
 
 static long op_send_nmi(struct vcpu *v, uint64_t arg)
 {
+	if (!READ_ONCE(v->x86.nmi_rip))
+		return 0; /* it would wait for a handler for ever, and keep v from blocking */
 	__atomic_store_n(&v->x86.nmi_pending, true, __ATOMIC_SEQ_CST);
 	vcpu_kick(v);
 	return 0;

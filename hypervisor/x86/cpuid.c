@@ -17,13 +17,17 @@
 #include <public/version.h>
 
 #define LEAF_HYP 0x40000000u
-#define LEAF_HYP_LAST (LEAF_HYP + 2)
+#define LEAF_HYP_LAST (LEAF_HYP + 3)
 #define LEAF_EXT 0x80000000u
 #define LEAF_XSAVE 0xdu
 #define SUB_ANY ~0u
 #define LEAF_TSC (LEAF_EXT + 7)
 #define TSC_INVARIANT (1u << 8) /* edx */
+#define TSC_RELIABLE 2u		/* LEAF_HYP + 3, eax */
+#define TSC_NEVER_EMULATED 2u	/* ebx */
 #define LEAF_WIDTHS (LEAF_EXT + 8)
+#define HAS_ARCH_CAPABILITIES (1u << 29) /* leaf 7, edx */
+#define RDCL_NO 1u
 #define HYPERVISOR_PRESENT (1u << 31) /* leaf 1, ecx */
 #define XSAVE_EXTRAS 7u		      /* XSAVEOPT, XSAVEC, XGETBV with ecx 1 */
 #define XSAVEC 2u		      /* ebx is the size of its format */
@@ -112,8 +116,11 @@ static void xsave_leaf(uint32_t sub, uint32_t out[4])
 	}
 }
 
-/* The third leaf offers no hypercall page by MSR: the ELF note is there for that. */
-static void hyp_leaf(uint32_t leaf, uint32_t out[4])
+/*
+ * The leaves of public arch-x86/cpuid.h. The third offers no hypercall page by MSR: the ELF
+ * note is there for that. The fourth tells Linux that it may use the TSC as it is.
+ */
+static void hyp_leaf(uint32_t leaf, uint32_t sub, uint32_t out[4])
 {
 	static const char signature[] = "XenVMMXenVMM";
 
@@ -122,7 +129,29 @@ static void hyp_leaf(uint32_t leaf, uint32_t out[4])
 		memcpy(out + 1, signature, 3 * sizeof(*out));
 	} else if (leaf == LEAF_HYP + 1) {
 		out[0] = (uint32_t)hc_xen_version(&(struct hc_args){ { XENVER_version } });
+	} else if (leaf == LEAF_HYP + 3 && sub == 0) {
+		out[0] = time_tsc_stable() ? TSC_RELIABLE : 0;
+		out[1] = TSC_NEVER_EMULATED;
+		out[2] = (uint32_t)tsc_khz;
+	} else if (leaf == LEAF_HYP + 3 && sub == 2) {
+		out[0] = (uint32_t)tsc_khz;
 	}
+}
+
+bool cpu_has_meltdown(void)
+{
+	uint32_t r[4], last;
+	uint64_t v;
+
+	cpuid(0, 0, r);
+	last = r[0];
+	if (memcmp(&r[1], "Genu", 4) || memcmp(&r[3], "ineI", 4) || memcmp(&r[2], "ntel", 4))
+		return false;
+	if (last < 7)
+		return true;
+	cpuid(7, 0, r);
+	return !(r[3] & HAS_ARCH_CAPABILITIES) || !safe_rdmsr(MSR_ARCH_CAPABILITIES, &v) ||
+	       !(v & RDCL_NO);
 }
 
 static const struct rule *find(uint32_t leaf, uint32_t sub)
@@ -139,7 +168,7 @@ void guest_cpuid(const struct vcpu *v, uint32_t leaf, uint32_t sub, uint32_t out
 
 	memset(out, 0, 4 * sizeof(*out));
 	if (leaf >> 24 == LEAF_HYP >> 24) {
-		hyp_leaf(leaf, out);
+		hyp_leaf(leaf, sub, out);
 		return;
 	}
 	cpuid(leaf & LEAF_EXT, 0, out);
@@ -157,8 +186,9 @@ void guest_cpuid(const struct vcpu *v, uint32_t leaf, uint32_t sub, uint32_t out
 		out[2] |= HYPERVISOR_PRESENT;
 	} else if (leaf == LEAF_XSAVE) {
 		xsave_leaf(sub, out);
-	} else if (leaf == LEAF_TSC && !time_tsc_stable()) {
-		out[3] &= ~TSC_INVARIANT;
+	} else if (leaf == LEAF_TSC) {
+		/* Whatever the machine says: system time runs by it, and it is watched. */
+		out[3] = time_tsc_stable() ? TSC_INVARIANT : 0;
 	} else if (leaf == LEAF_WIDTHS) {
 		out[0] = (out[0] & 0xff) | min(out[0] >> 8, LINEAR_BITS_MAX) << 8;
 	}

@@ -22,6 +22,11 @@ static void leaves(void)
 	CHECK((uint32_t)r.rax >= 0x40000002, "last leaf %lx", r.rax);
 	r = forced(0x40000001);
 	EXPECT(r.rax, hc(xen_version, XENVER_version, 0));
+	if (xeno) {
+		r = forced(0x40000003);
+		EXPECT(r.rbx, 2); /* the TSC is never emulated */
+		CHECK(r.rcx > 1000, "TSC of %lu kHz", r.rcx);
+	}
 	r = forced(1);
 	CHECK(!(r.rcx >> 5 & 1), "VMX is offered");
 	CHECK(!(r.rcx >> 3 & 1), "MONITOR is offered");

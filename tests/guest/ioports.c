@@ -11,16 +11,21 @@ static const uint16_t ports[] = { 0x20,	 0x21,	0x40,  0x43,   0x60,  0x61,  0x64
 static const char *const forms[] = { "\xec", "\x66\xed", "\xed", "\xee", "\x66\xef", "\xef",
 				     "\x6c", "\x6d",	 "\x6e", "\x6f", "\xf3\x6c", "\xf3\x6e" };
 
-/* Reads give ones and writes go nowhere: kernels probe without being asked. */
+/*
+ * Reads give ones and writes go nowhere: kernels probe without being asked. The counters of
+ * the PIT stand still at zero.
+ */
 static void nothing_in_kernel(uint16_t port)
 {
+	uint8_t expected = port >= 0x40 && port <= 0x42 ? 0 : 0xff;
+
 	for (unsigned int i = 0; i < sizeof(forms) / sizeof(forms[0]); i++) {
 		uint64_t buffer[4] = { 0 };
 		struct regs r = { .rdx = port, .rsi = A(buffer), .rdi = A(buffer), .rcx = 1 };
 		long v = exec(forms[i], strlen(forms[i]), &r);
 
 		CHECK(v == -1, "port %x, form %u: trap %ld", port, i, v);
-		CHECK(i || (r.rax & 0xff) == 0xff, "port %x reads %lx", port, r.rax);
+		CHECK(i || (r.rax & 0xff) == expected, "port %x reads %lx", port, r.rax);
 	}
 }
 

@@ -33,11 +33,12 @@ static void defaults(void)
 static void all_options(void)
 {
 	CHECK(!*parse("  console=vga com1=9600,8n1,0x2f8,3 dom0_mem=64M dom0_max_vcpus=2 maxcpus=3"
-		      " sched=rr loglvl=3\tnoreboot noacpi ignorebiostables split "));
+		      " sched=rr loglvl=3\tnoreboot noacpi ignorebiostables split nosplit "));
 	CHECK(!strcmp(o.console, "vga") && !strcmp(o.com1, "9600,8n1,0x2f8,3"));
 	CHECK(o.dom0_mem_pages == 64 * 256 && o.dom0_max_pages == 0);
 	CHECK(o.dom0_max_vcpus == 2 && o.maxcpus == 3 && !strcmp(o.sched, "rr"));
-	CHECK(o.loglvl == 3 && o.noreboot && o.noacpi && o.ignorebiostables && o.split);
+	CHECK(o.loglvl == 3 && o.noreboot && o.noacpi && o.ignorebiostables && o.split &&
+	      o.nosplit);
 }
 
 static void wrong_ones_are_named(void)

@@ -189,6 +189,8 @@ uint64_t debugreg_get(const struct vcpu *v, unsigned int n)
 	return 0xd0 + n;
 }
 
+uint64_t tsc_khz = 2600000;
+
 bool time_tsc_stable(void)
 {
 	return false;

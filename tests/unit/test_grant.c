@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* SOURCES: hypervisor/grant/entry.c hypervisor/grant/table.c hypervisor/grant/ops.c hypervisor/mm/pt_table.c hypervisor/mm/pt_update.c hypervisor/mm/frame.c hypervisor/mm/frame_state.c hypervisor/mm/pt_check.c hypervisor/mm/heap.c hypervisor/mm/buddy.c */
+/* SOURCES: hypervisor/grant/entry.c hypervisor/grant/table.c hypervisor/grant/ops.c hypervisor/mm/pt_table.c hypervisor/mm/pt_update.c hypervisor/mm/frame.c hypervisor/mm/frame_state.c hypervisor/mm/heap.c hypervisor/mm/buddy.c */
 /* FLAGS: -include host_layout.h */
 /*
  * Grant tables. Entries and their marks by themselves; then domains that grant, map, unmap

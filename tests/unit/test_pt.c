@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* SOURCES: hypervisor/mm/pt_table.c hypervisor/mm/pt_update.c hypervisor/mm/frame.c hypervisor/mm/frame_state.c hypervisor/mm/pt_check.c hypervisor/mm/heap.c hypervisor/mm/buddy.c hypervisor/mm/memory_op.c */
+/* SOURCES: hypervisor/mm/pt_table.c hypervisor/mm/pt_update.c hypervisor/mm/frame.c hypervisor/mm/frame_state.c hypervisor/mm/heap.c hypervisor/mm/buddy.c hypervisor/mm/memory_op.c */
 /* FLAGS: -include host_layout.h */
 /*
  * Page tables of two domains, in simulated memory, under random and hostile hypercalls that
@@ -642,8 +642,7 @@ static void op_grant(unsigned int dom)
 		return;
 	at = (uint64_t)table << PAGE_SHIFT | index << 3;
 	e = &page(table)[index];
-	if (!pt_map_foreign(&doms[dom], at, false, mfn,
-			    PTE_P | PTE_A | (rand() % 2 ? PTE_RW : 0))) {
+	if (!pt_map_foreign(&doms[dom], at, mfn, PTE_P | PTE_A | (rand() % 2 ? PTE_RW : 0))) {
 		cache(dom, 1, *e, *e & PTE_RW);
 		granted++;
 		if (rand() % 3 == 0)
@@ -651,7 +650,7 @@ static void op_grant(unsigned int dom)
 		else if (rand() % 2)
 			set_entry(dom, table, index, 0);
 		else
-			pt_unmap_foreign(&doms[dom], at, false, mfn);
+			pt_unmap_foreign(&doms[dom], at, mfn);
 		BUG_ON((*e & (PTE_P | PTE_RW)) == (PTE_P | PTE_RW));
 		if (*e & PTE_P) { /* not writable without a right */
 			set_entry(dom, table, index, *e | PTE_RW);

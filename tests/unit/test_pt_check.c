@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* SOURCES: hypervisor/mm/pt_check.c */
+/* SOURCES: */
 /* Which entries a guest's tables may hold, and when a change leaves something in a TLB. */
 #include <hyp/pt_check.h>
 #include "test.h"

@@ -322,7 +322,9 @@ static int set_context(struct build *b)
 	ctx->kernel_sp = ctx->user_regs.rsp;
 	ctx->ctrlreg[3] = xen_pfn_to_cr3(b->p2m[p->tables.first]);
 	c.u.vcpu_context.context = (uintptr_t)ctx;
-	err = hyp_control(&c, XENO_CTL_VCPU_SET_CONTEXT, b->domid);
+	do
+		err = hyp_control(&c, XENO_CTL_VCPU_SET_CONTEXT, b->domid);
+	while (err == -EAGAIN); /* page tables of b are still being taken apart */
 	return err ? step_failed(b, err, "set the start state of its first VCPU") : 0;
 }
 

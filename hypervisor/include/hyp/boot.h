@@ -40,7 +40,8 @@ struct options {
 	unsigned int dom0_max_vcpus, maxcpus; /* 0 = all */
 	char sched[16];
 	unsigned int loglvl; /* 0 errors .. 3 debug */
-	bool noreboot, noacpi, ignorebiostables, split;
+	bool noreboot, noacpi, ignorebiostables;
+	bool split, nosplit; /* neither: as the processor needs it */
 };
 extern struct options opt;
 

@@ -80,4 +80,10 @@ extern struct cpu *cpus[MAX_CPUS]; /* by id, NULL beyond nr_cpus */
 extern unsigned int nr_cpus;	   /* CPUs that are up, set once at boot */
 extern struct cpu boot_cpu;
 
+/*
+ * The Meltdown bug: ring 3 can read what the user bit forbids it, by speculation. All of Intel's
+ * processors have it but those that deny it (RDCL_NO; SDM volume 4, table 2-2). x86/cpuid.c
+ */
+bool cpu_has_meltdown(void);
+
 #endif

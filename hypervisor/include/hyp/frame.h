@@ -40,10 +40,19 @@ struct frame {
 #define FRAME_INDEX_NONE 0xffffffffu
 #define FRAME_OWNER_NONE 0x7fff /* DOMID_NOBODY */
 
-bool mfn_valid(mfn_t mfn); /* RAM that has a frame-table entry */
+extern uint64_t max_mfn; /* hyp/mm.h */
+
+/* RAM that has a frame-table entry. */
+static inline bool mfn_valid(mfn_t mfn)
+{
+	return mfn.n < max_mfn && frame_table[mfn.n].state;
+}
 
 /* The owner's domid; DOMID_NOBODY when free or the hypervisor's. Racy without a reference. */
-domid_t frame_owner(mfn_t mfn);
+static inline domid_t frame_owner(mfn_t mfn)
+{
+	return READ_ONCE(frame_table[mfn.n].owner);
+}
 
 /*
  * References. get checks then counts; put never fails and frees the frame to
@@ -78,6 +87,8 @@ void tlb_sync_owner(mfn_t mfn);
 mfn_t domain_page_alloc(struct domain *d);
 /* 2^order machine-contiguous frames below address_bits (0 = anywhere); for dom0's DMA. */
 mfn_t domain_pages_alloc(struct domain *d, unsigned int order, unsigned int address_bits);
+/* The same with the content as it was left: boot, for domain 0, or before others can see it. */
+mfn_t domain_pages_alloc_raw(struct domain *d, unsigned int order, unsigned int address_bits);
 /* Drops the allocation reference once; the frame is freed when other references end. -EINVAL: not allocated to d. */
 int domain_page_release(struct domain *d, mfn_t mfn);
 /*

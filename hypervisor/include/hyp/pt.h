@@ -49,15 +49,14 @@ uint64_t pt_walk(const struct vcpu *v, uint64_t va, mfn_t *mfn_of_table);
 
 /*
  * Mappings made by the hypervisor for a guest (grants). where: the machine address of an L1
- * entry of d, or, by_va, an address in the current vcpu's kernel space (d is current's).
- * The frame may be anybody's; the caller keeps it from going away, and the entry takes
+ * entry of d. The frame may be anybody's; the caller keeps it from going away, and the entry takes
  * references of its own. flags: PTE_*. 0, -EINVAL, -EBUSY, -EAGAIN.
  */
-int pt_map_foreign(struct domain *d, uint64_t where, bool by_va, mfn_t mfn, uint64_t flags);
+int pt_map_foreign(struct domain *d, uint64_t where, mfn_t mfn, uint64_t flags);
 /*
  * Empties the entry if it maps mfn; -ENOENT: it does not, the guest has changed it itself.
  * On return no TLB holds the mapping.
  */
-int pt_unmap_foreign(struct domain *d, uint64_t where, bool by_va, mfn_t mfn);
+int pt_unmap_foreign(struct domain *d, uint64_t where, mfn_t mfn);
 
 #endif

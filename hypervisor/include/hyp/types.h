@@ -71,6 +71,9 @@ static inline mfn_t maddr_to_mfn(maddr_t a)
 #define barrier() __asm__ volatile("" ::: "memory")
 #define likely(x) __builtin_expect(!!(x), 1)
 #define unlikely(x) __builtin_expect(!!(x), 0)
+#ifndef __always_inline
+#define __always_inline inline __attribute__((always_inline))
+#endif
 #define __packed __attribute__((packed))
 #define __aligned(n) __attribute__((aligned(n)))
 #define __init __attribute__((section(".init.text"), cold))

@@ -29,7 +29,7 @@ struct vcpu_x86 {
 	uint64_t kernel_ss;
 	uint64_t fs_base, gs_base_kernel, gs_base_user;
 	uint16_t ds, es, fs, gs;
-	uint64_t cr0_ts, cr4;
+	uint64_t cr0_ts;
 	uint64_t dr[4], dr6, dr7;
 	mfn_t gdt[GDT_GUEST_PAGES]; /* FT_DESC references held; INVALID_MFN = none */
 	unsigned int gdt_entries;
