@@ -14,6 +14,7 @@
 #include <hyp/smp.h>
 #include <hyp/timer.h>
 #include <hyp/unpack.h>
+#include <hyp/vblk.h>
 #include <hyp/version.h>
 
 #define LOW_MEMORY 0x100000ul
@@ -138,6 +139,7 @@ static void start_dom0(void)
 		if (end > LOW_MEMORY)
 			mm_free_boot_range(MADDR(max(m->start.a, LOW_MEMORY)), MADDR(end));
 	}
+	vblk_boot();
 	console_give_screen();
 	domain_unpause(dom0);
 }

@@ -27,6 +27,7 @@
 #include <hyp/mm.h>
 #include <hyp/sched.h>
 #include <hyp/smp.h>
+#include <hyp/vblk.h>
 #include <public/sched.h>
 
 struct domain *dom0;
@@ -113,6 +114,7 @@ static const struct domain_part {
 	{ xenstore_domain_init, xenstore_domain_relinquish, xenstore_domain_destroy },
 	{ grant_domain_init, grant_table_relinquish, grant_domain_destroy },
 	{ NULL, domain_memory_relinquish, NULL },
+	{ vblk_domain_init, vblk_relinquish, vblk_domain_destroy },
 	{ NULL, grant_mappings_relinquish, NULL },
 	{ vcpus_init, vcpus_relinquish, vcpus_destroy },
 };

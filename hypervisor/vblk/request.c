@@ -132,7 +132,8 @@ bool vblk_next_piece(struct vblk_cursor *c, const struct vblk_extent *x, unsigne
 		return false;
 	off = c->sector - e->start;
 	most = max(limits[e->client].max_sectors / block * block, block);
-	most = min(min(most, c->left), e->sectors - off);
+	most = min(most, c->left);
+	most = min(most, e->sectors - off);
 	*p = (struct vblk_piece){ .client = e->client,
 				  .sector = e->first + off,
 				  .sectors = (uint32_t)most };

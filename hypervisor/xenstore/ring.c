@@ -16,12 +16,14 @@
 #include <hyp/lib.h>
 #include <hyp/mm.h>
 #include <hyp/sched.h>
+#include <hyp/vblk.h>
 #include <hyp/xenstore.h>
 
 #define SLICE 32 /* messages per connection and visit */
 
 static struct spinlock xs_lock = SPINLOCK_INIT(RANK_XENSTORE, "xenstore");
-static struct xs_store store;
+static void tree_changed(struct xs_conn *c, const char *path, size_t len);
+static struct xs_store store = { .changed = tree_changed };
 static bool task_run(void *data);
 static struct task xs_task = { .fn = task_run };
 
@@ -151,6 +153,13 @@ static void xs_notified(struct domain *d, uint32_t port, void *data)
 	serve(c);
 	serve_others(c);
 	spin_unlock(&xs_lock);
+}
+
+/* Devices follow what the guest writes below device/, or removes at or above it. */
+static void tree_changed(struct xs_conn *c, const char *path, size_t len)
+{
+	if (xs_path_below(path, len, "device", 6) || xs_path_below("device", 6, path, len))
+		vblk_directory_changed(c->domain);
 }
 
 /* --- a domain's life */

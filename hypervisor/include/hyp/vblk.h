@@ -3,7 +3,7 @@
  * Virtual block devices: lists of extents of drives, offered to domains by the blkif
  * protocol (public/io/blkif.h). Report section 3.5.1. vblk/vbd.c: their life and the
  * directory; vblk/io.c: rings and requests; vblk/extent.c, vblk/request.c: what is
- * right and what goes where, pure.
+ * right and what goes where, pure. hyp/vbd.h: between the first two.
  */
 #ifndef HYP_VBLK_H
 #define HYP_VBLK_H
@@ -17,13 +17,17 @@ struct domain;
 
 /* Boot, after dom0_build(): domain 0 gets every drive whole, as xvda, xvdb ... */
 void vblk_boot(void);
+int vblk_domain_init(struct domain *d);
 /* Bounded, d not running: ends d's devices. True when nothing of them is left or in flight. */
 bool vblk_relinquish(struct domain *d);
+void vblk_domain_destroy(struct domain *d);
+/* The guest changed its directory at or below device/. Any locks held. */
+void vblk_directory_changed(struct domain *d);
 
 /* --- control operations (public/control.h); d->ctl_lock held */
 /* x: the extents, u->nr_extents of them, copied in. */
 int vblk_set(struct domain *d, const struct xeno_ctl_vblk_set *u, const struct xeno_vblk_extent *x);
-int vblk_remove(struct domain *d, uint32_t dev, bool force);
+int vblk_remove(struct domain *d, const struct xeno_ctl_vblk_remove *u);
 /* x: room for XENO_VBLK_MAX_EXTENTS, of which u->nr_extents are filled. */
 int vblk_info(struct domain *d, struct xeno_ctl_vblk_info *u, struct xeno_vblk_extent *x);
 int vblk_disk_info(struct xeno_ctl_disk_info *u);
