@@ -4,7 +4,7 @@
  *
  * A port has 32 slots; bit n of each mask is slot n, and a queued command's tag is its slot.
  * Queued commands (NCQ) are never mixed with others, which run one at a time. Whatever is repeated
- * runs unqueued, so an error then has one culprit; the error of a queued command ends
+ * runs unqueued if it can, so an error then has one culprit; the error of a queued command ends
  * all of them (disk_fault()), and COMRESET clears the drive's mind.
  *
  * start() only fills slots, kick() gives all of them (`fresh`) to the port. One interrupt
@@ -33,7 +33,14 @@
 #define PCI_COMMAND_MASTER 4u
 
 /* Registers of the controller, and their bits. */
-enum { HBA_CAP = 0x00, HBA_GHC = 0x04, HBA_IS = 0x08, HBA_PI = 0x0c, HBA_CAP2 = 0x24, HBA_BOHC = 0x28 };
+enum {
+	HBA_CAP = 0x00,
+	HBA_GHC = 0x04,
+	HBA_IS = 0x08,
+	HBA_PI = 0x0c,
+	HBA_CAP2 = 0x24,
+	HBA_BOHC = 0x28
+};
 #define CAP_64BIT BIT(31)
 #define CAP_NCQ BIT(30)
 #define CAP_SLOTS(cap) (((cap) >> 8 & 31) + 1)
@@ -124,7 +131,8 @@ struct port {
 
 	/* protected by disk.lock, from disk_add() on */
 	uint32_t issued, fresh;
-	bool queued; /* what is issued is */
+	bool queued;  /* what is issued is */
+	bool changed; /* the medium: one read fails for good */
 	enum reset_step step;
 	s_time_t deadline;
 	struct disk_req *reqs[NR_SLOTS];
@@ -133,6 +141,7 @@ struct port {
 struct ahci {
 	volatile uint32_t *regs;
 	uint16_t bdf;
+	unsigned int nr_ports; /* that its registers have room for */
 	uint32_t cap, present; /* ports */
 	struct port *ports[NR_PORTS];
 };
@@ -223,15 +232,24 @@ static void fill_request(struct port *p, unsigned int slot, const struct disk_re
 		fill_slot(p, slot, &regs, NULL, &trim, r->op == DISK_DISCARD, true);
 }
 
+/* FUA is a queued command's for certain, but not all drives have it elsewhere. */
+static bool may_queue(const struct port *p, const struct disk_req *r)
+{
+	return p->info.queue_depth && is_transfer(r) &&
+	       (!r->tries || (r->op == DISK_WRITE && r->fua && !p->info.fua));
+}
+
 static int ahci_start(struct disk *disk, struct disk_req *r)
 {
 	struct port *p = disk->priv;
-	bool queued = p->info.queue_depth && is_transfer(r) && !r->tries;
+	bool queued = may_queue(p, r);
 	uint32_t free = ~p->issued;
 	unsigned int slot;
 
-	if (p->info.atapi && r->op != DISK_READ)
+	if (p->info.atapi && (r->op != DISK_READ || p->changed)) {
+		p->changed = false;
 		return -EIO;
+	}
 	if (p->issued && (!queued || !p->queued))
 		return -EAGAIN;
 	if (disk->depth < NR_SLOTS)
@@ -354,7 +372,8 @@ static bool attention(struct port *p, unsigned int slot)
 	if (packet(p, ATAPI_REQUEST_SENSE, ATAPI_SENSE_LEN, SPIN_TIME))
 		return false;
 	code = p->mem->buffer[12];
-	if (code == ATAPI_MEDIUM_CHANGED || code == ATAPI_NO_MEDIUM)
+	p->changed = code == ATAPI_MEDIUM_CHANGED || code == ATAPI_NO_MEDIUM;
+	if (p->changed)
 		return false;
 	fill_request(p, slot, p->reqs[slot], false);
 	px_write(p, PX_IE, IS_DONE | IS_TASK_FILE | IS_BROKEN);
@@ -601,7 +620,7 @@ static void find_drives(struct ahci *h)
 {
 	uint32_t implemented = hba_read(h, HBA_PI);
 
-	for (unsigned int i = 0; i < NR_PORTS; i++)
+	for (unsigned int i = 0; i < h->nr_ports; i++)
 		if (implemented >> i & 1)
 			h->ports[i] = open_port(h, i);
 	udelay(COMREST_MS * 1000);
@@ -641,8 +660,7 @@ static void take_over(const struct ahci *h)
 	if (!(hba_read(h, HBA_CAP2) & CAP2_HANDOFF) || !(hba_read(h, HBA_BOHC) & BOHC_BIOS))
 		return;
 	hba_write(h, HBA_BOHC, hba_read(h, HBA_BOHC) | BOHC_OS);
-	if (!hba_wait(h, HBA_BOHC, BOHC_BIOS, MILLISECS(25)) &&
-	    (hba_read(h, HBA_BOHC) & BOHC_BUSY))
+	if (!hba_wait(h, HBA_BOHC, BOHC_BIOS, MILLISECS(25)) && (hba_read(h, HBA_BOHC) & BOHC_BUSY))
 		hba_wait(h, HBA_BOHC, BOHC_BIOS, SECONDS(2));
 }
 
@@ -705,6 +723,11 @@ static int ahci_probe(const struct pci_func *f)
 	if (!h)
 		return -ENOMEM;
 	h->bdf = f->bdf;
+	err = -ENODEV;
+	if (f->bar[ABAR].len < PORT(1))
+		goto out_free;
+	h->nr_ports = (unsigned int)min((f->bar[ABAR].len - PORT(0)) / (PORT(1) - PORT(0)),
+					(uint64_t)NR_PORTS);
 	h->regs = pci_map_bar(f, ABAR);
 	if (!h->regs)
 		goto out_free;
@@ -724,7 +747,7 @@ out_free:
 
 static bool ahci_match(const struct pci_func *f)
 {
-	return f->class == CLASS_AHCI && f->bar[ABAR].len && !f->bar[ABAR].io;
+	return f->class == CLASS_AHCI;
 }
 
 const struct pci_driver ahci_driver = {

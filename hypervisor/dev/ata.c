@@ -85,8 +85,8 @@ static int parse_disk(const uint16_t *id, struct ata_info *info)
 		blocks |= (uint64_t)id[ID_SECTORS + i] << 16 * i;
 	info->block_size = SECTOR_SIZE;
 	if (checked(id[ID_SECTOR_SIZE]) & SECTOR_LONG)
-		info->block_size = 2 * (id[ID_WORDS_PER_SECTOR] |
-					(uint32_t)id[ID_WORDS_PER_SECTOR + 1] << 16);
+		info->block_size =
+			2 * (id[ID_WORDS_PER_SECTOR] | (uint32_t)id[ID_WORDS_PER_SECTOR + 1] << 16);
 	if (!blocks || blocks >> 48 || (info->block_size != 512 && info->block_size != 4096))
 		return -ENODEV;
 	info->sectors = blocks * (info->block_size / SECTOR_SIZE);
@@ -132,7 +132,8 @@ void ata_describe(const struct ata_info *info, struct disk *disk)
 	disk->can_discard = info->trim;
 	disk->depth = 1;
 	disk->max_segs = DISK_MAX_SEGS;
-	disk->max_sectors = 0xffff; /* of a discard; segments limit the others more */
+	disk->max_sectors = DISK_MAX_SEGS * (PAGE_SIZE / SECTOR_SIZE);
+	disk->max_discard = ATA_TRIM_MAX * (info->block_size / SECTOR_SIZE);
 }
 
 /* Ranges of up to 65535 blocks: 48 bits of address, 16 of length. */

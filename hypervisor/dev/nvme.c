@@ -45,6 +45,7 @@ enum { CAP = 0x00, CC = 0x14, CSTS = 0x1c, AQA = 0x24, ASQ = 0x28, ACQ = 0x30, D
 #define MAX_ENTRIES 128
 #define MIN_ENTRIES 2
 #define MAX_NAMESPACES 16
+#define MAX_DISCARD (1u << 22) /* sectors of one command: it is to end in time */
 #define ADMIN_TIME SECONDS(5)
 #define SPIN_TIME MILLISECS(2)
 #define WATCH_TIME SECONDS(1)
@@ -64,7 +65,8 @@ struct queue {
 
 enum { MAKE_CQ, MAKE_SQ, MADE };
 
-struct namespace {
+struct namespace
+{
 	struct disk disk;
 	struct nvme *ctrl;
 	uint32_t nsid;
@@ -264,8 +266,9 @@ static int step_queues(struct nvme *c)
 	uint32_t given = 0;
 	int err = admin(c, c, &cmd, &given);
 
+	given = min(given & 0xffff, given >> 16) + 1;
 	if (!err)
-		c->queues = (uint16_t)min(min((given & 0xffff) + 1, (given >> 16) + 1), c->bells);
+		c->queues = (uint16_t)min(given, c->bells);
 	return err;
 }
 
@@ -280,7 +283,8 @@ static void start_over(struct nvme *c)
 /* After start_over(), as often as it says -EAGAIN. 0: the controller works. */
 static int bring_up(struct nvme *c)
 {
-	static int (*const steps[])(struct nvme * ctrl) = { step_disable, step_enable, step_queues };
+	static int (*const steps[])(struct nvme * ctrl) = { step_disable, step_enable,
+							    step_queues };
 	int err = 0;
 
 	if (c->dead || reg_read(c, CSTS) == GONE)
@@ -537,12 +541,10 @@ static void describe(struct namespace *ns, const struct nvme_ns_info *info)
 	d->can_discard = ci->dataset;
 	d->depth = (uint16_t)(ns->queue.size - 1);
 	d->max_segs = min(d->depth, (uint16_t)DISK_MAX_SEGS); /* each may be a command */
-	/* Segments limit transfers to less than most controllers do; a discard has no limit. */
 	d->max_sectors = DISK_MAX_SEGS * (PAGE_SIZE / SECTOR_SIZE);
-	if (!ci->max_sectors || ci->max_sectors >= d->max_sectors)
-		d->max_sectors = 1u << 23;
-	else
-		d->max_sectors = ci->max_sectors;
+	if (ci->max_sectors)
+		d->max_sectors = min(d->max_sectors, ci->max_sectors);
+	d->max_discard = MAX_DISCARD;
 }
 
 static void add_namespace(struct nvme *c, uint32_t nsid, uint8_t *page)
@@ -629,6 +631,9 @@ static int nvme_probe(const struct pci_func *f)
 		goto out;
 	c->bdf = f->bdf;
 	spin_init(&c->lock, RANK_DISK + 1, "nvme");
+	err = -ENODEV;
+	if (f->bar[0].len < 2 * DOORBELLS) /* the registers, the doorbells of all queues */
+		goto out;
 	c->regs = pci_map_bar(f, 0);
 	if (!c->regs)
 		goto out;
@@ -652,8 +657,7 @@ out:
 
 static bool nvme_match(const struct pci_func *f)
 {
-	/* the registers, the doorbells of all queues */
-	return f->class == CLASS_NVME && !f->bar[0].io && f->bar[0].len >= 2 * DOORBELLS;
+	return f->class == CLASS_NVME;
 }
 
 const struct pci_driver nvme_driver = {

@@ -8,9 +8,9 @@
 
 #include "nvme.h"
 
-#define ID_SERIAL 4  /* 20 bytes */
-#define ID_MODEL 24  /* 40 bytes */
-#define ID_MDTS 77   /* log2 of pages a command can move, 0: any number */
+#define ID_SERIAL 4 /* 20 bytes */
+#define ID_MODEL 24 /* 40 bytes */
+#define ID_MDTS 77  /* log2 of pages a command can move, 0: any number */
 #define ID_NN 516
 #define ID_ONCS 520
 #define ONCS_DATASET 4

@@ -53,7 +53,8 @@
 #define ISA_IRQS 16
 #define MAX_SHARED 8
 
-static const struct pci_driver *const drivers[] = { &virtio_blk_driver };
+static const struct pci_driver *const drivers[] = { &virtio_blk_driver, &ahci_driver,
+						    &nvme_driver };
 
 static uint64_t hidden[NR_PORTS / 64], denied_ports[NR_PORTS / 64];
 
