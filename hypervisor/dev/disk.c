@@ -146,13 +146,13 @@ static void fail_queued(struct disk *disk)
 	}
 }
 
-/* Backwards, so that the queues keep the order. */
-static void repeat_started(struct disk *disk, s_time_t late)
+/* Backwards, so that the queues keep the order. Those without a deadline have failed. */
+static void repeat_started(struct disk *disk)
 {
 	while (!list_empty(&disk->started)) {
 		struct disk_req *r = list_entry(disk->started.prev, struct disk_req, link);
 
-		repeat(disk, r, r->deadline <= late);
+		repeat(disk, r, !r->deadline);
 	}
 }
 
@@ -167,7 +167,7 @@ static void reset(struct disk *disk)
 	disk->resetting = false;
 	disk->resets++;
 	disk->dead = err != 0;
-	repeat_started(disk, now());
+	repeat_started(disk);
 	if (disk->dead) {
 		printk(LOG_ERR "disk %u: cannot be reset, given up\n", disk->nr);
 		fail_queued(disk);
@@ -185,14 +185,23 @@ static void start_reset(struct disk *disk, const char *what)
 	disk->reset_at = 0;
 }
 
-/* All in flight have failed: their time is up now. */
-void disk_fault(struct disk *disk, const char *what)
+/* What is late at t has failed. A reset may take long: nobody else is late because of it. */
+static void blame(struct disk *disk, s_time_t t)
 {
 	struct list *p;
 
+	list_for_each(p, &disk->started) {
+		struct disk_req *r = list_entry(p, struct disk_req, link);
+
+		if (r->deadline <= t)
+			r->deadline = 0;
+	}
+}
+
+void disk_fault(struct disk *disk, const char *what)
+{
 	ASSERT(spin_held(&disk->lock));
-	list_for_each(p, &disk->started)
-		list_entry(p, struct disk_req, link)->deadline = 0;
+	blame(disk, INT64_MAX);
 	disk->errors++;
 	start_reset(disk, what);
 }
@@ -212,7 +221,8 @@ static bool eligible(const struct disk_client *c, s_time_t t, unsigned int weigh
 	       (uint64_t)c->in_flight * weights < (uint64_t)c->disk->depth * c->weight;
 }
 
-static unsigned int active_weights(const struct disk *disk)
+/* Of those who compete: whom a limit holds back keeps no places free. */
+static unsigned int active_weights(const struct disk *disk, s_time_t t)
 {
 	unsigned int sum = 0;
 	struct list *p;
@@ -220,7 +230,7 @@ static unsigned int active_weights(const struct disk *disk)
 	list_for_each(p, &disk->clients) {
 		const struct disk_client *c = list_entry(p, struct disk_client, link);
 
-		if (c->waiting || c->in_flight)
+		if (c->in_flight || (c->waiting && c->not_before <= t))
 			sum += c->weight;
 	}
 	return sum;
@@ -234,7 +244,7 @@ static int rounds_to_go(const struct disk_client *c)
 
 static struct disk_client *pick(struct disk *disk, s_time_t t, s_time_t *wake)
 {
-	unsigned int weights = active_weights(disk);
+	unsigned int weights = active_weights(disk, t);
 	struct disk_client *best = NULL;
 	struct list *p;
 	int rounds = 0;
@@ -260,13 +270,19 @@ static struct disk_client *pick(struct disk *disk, s_time_t t, s_time_t *wake)
 	return best;
 }
 
+/* In sectors. A discard is work too: a RAM drive has to clear them. */
+static unsigned int work_of(const struct disk_req *r)
+{
+	return REQUEST_COST + (r->op == DISK_FLUSH ? 0 : min(r->sectors, (uint32_t)WORK_SECTORS));
+}
+
 /* What the request costs its client: credit, and time if there are limits. */
 static void charge(struct disk_client *c, const struct disk_req *r, s_time_t t)
 {
 	uint32_t sectors = r->op == DISK_READ || r->op == DISK_WRITE ? r->sectors : 0;
 	uint64_t cost = 0;
 
-	c->credit -= (int)(REQUEST_COST + sectors);
+	c->credit -= (int)work_of(r);
 	if (c->credit <= 0) {
 		list_del(&c->link);
 		list_add_tail(&c->disk->clients, &c->link);
@@ -329,16 +345,18 @@ static void dispatch(struct disk *disk)
 	const s_time_t never = INT64_MAX, t = now();
 	struct disk_client *c;
 	s_time_t wake = never;
-	unsigned int sectors = 0, started = 0;
+	unsigned int work = 0, started = 0;
 
-	while (disk->in_flight < disk->depth && (c = pick(disk, t, &wake)) && !must_wait(disk, c)) {
+	/* A driver may find out in start() that it needs a reset. */
+	while (!disk->resetting && disk->in_flight < disk->depth && (c = pick(disk, t, &wake)) &&
+	       !must_wait(disk, c)) {
 		struct disk_req *r = first_req(&c->queue);
 
-		if (sectors > WORK_SECTORS) {
+		if (work > WORK_SECTORS) {
 			task_queue(&disk->later);
 			break;
 		}
-		sectors += r->nr_segs ? r->sectors : REQUEST_COST;
+		work += work_of(r);
 		if (start(disk, r, t) == -EAGAIN) {
 			if (!disk->in_flight)
 				wake = t + RETRY_TIME;
@@ -359,10 +377,10 @@ static void run(struct disk *disk)
 {
 	if (disk->resetting && disk->reset_at <= now())
 		reset(disk);
-	if (disk->resetting)
-		arm(disk, disk->reset_at ? disk->reset_at : now());
-	else if (!disk->dead)
+	if (!disk->resetting && !disk->dead)
 		dispatch(disk);
+	if (disk->resetting)
+		arm(disk, disk->reset_at);
 }
 
 static void call_done(struct disk *disk)
@@ -422,6 +440,7 @@ static void timer_fired(void *data)
 	oldest = first_req(&disk->started);
 	if (oldest && !disk->resetting && oldest->deadline <= now()) {
 		disk->timeouts++;
+		blame(disk, now());
 		start_reset(disk, "no answer");
 	}
 	disk_unlock(disk);
