@@ -69,6 +69,12 @@ build/demo.img: $(OVERLAY) build/xenolinux.bz
 	@echo '  ROOT    $@'
 	$(Q)rootfs/build.sh -o $@ -c $(GEN_CPIO) rootfs/overlay
 
+# A guest's root with the tools to make and check file systems, for the tests of disks.
+build/disk.img: $(OVERLAY) $(wildcard tests/boot/disk/*) build/xenolinux.bz
+	@echo '  ROOT    $@'
+	$(Q)rootfs/build.sh -o $@ -c $(GEN_CPIO) $(foreach t,$(DISK_TOOLS),-p $(t)=/sbin/$(notdir $(t))) \
+		-l mke2fs=/sbin/mkfs.ext4 -p tests/boot/disk/exercise=/sbin/exercise rootfs/overlay
+
 build/dom0.img: $(OVERLAY) build/xenctl build/demo.img build/xenolinux.bz
 	@echo '  ROOT    $@'
 	$(Q)rootfs/build.sh -o $@ -c $(GEN_CPIO) -p build/xenctl=/usr/bin/xenctl \
@@ -97,7 +103,7 @@ run: build/xeno.iso
 	$(Q)qemu-system-x86_64 -accel tcg -machine q35 -cpu max -m $(MEM) -smp $(CPUS) \
 		-nographic -nic none -boot d -cdrom $<
 
-check: build/xeno.iso build/xeno-grub.iso build/stock.img
+check: build/xeno.iso build/xeno-grub.iso build/stock.img build/disk.img
 	$(Q)tests/run '$(T)'
 
 lint: | deps

@@ -10,7 +10,8 @@ set -eu
 
 top=$(cd "$(dirname "$0")/.." && pwd)
 stock=$top/build/stock
-modules='xen-privcmd xenfs xen-evtchn xen-gntdev xen-gntalloc xen-blkfront xen-netfront'
+modules='xen-privcmd xenfs xen-evtchn xen-gntdev xen-gntalloc xen-blkfront xen-netfront
+	ext4 jbd2 mbcache crc16 crc32c_generic crc32c-intel libcrc32c'
 . "$top/mk/lib.sh"
 
 # Fetch and unpack what linux-image-amd64 stands for today.

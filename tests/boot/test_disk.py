@@ -1,0 +1,119 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Drives and virtual block devices: domain 0 and guests on each of the drivers."""
+import os
+import re
+import subprocess
+
+import qemu
+from cases import case
+from qemu import Failure, Machine
+
+# Name of a driver: the machine, and how the drive `d` hangs on it.
+DRIVERS = {
+    "virtio": ("q35", ["-device", "virtio-blk-pci,drive=d"]),
+    "ahci": ("q35", ["-device", "ide-hd,drive=d,bus=ide.0"]),
+    "nvme": ("q35", ["-device", "nvme,serial=xeno,drive=d"]),
+    "ide": ("pc", ["-device", "ide-hd,drive=d,bus=ide.0"]),
+}
+EXERCISE_LIMIT = 240
+
+
+def drive(name, size, driver="virtio"):
+    """Arguments for a new, empty drive. The file is removed when it is made again."""
+    path = os.path.join(qemu.LOGS, f"{name.replace('/', '-')}.raw")
+    os.makedirs(qemu.LOGS, exist_ok=True)
+    with open(path, "wb") as file:
+        file.truncate(size)
+    return ["-drive", f"if=none,id=d,format=raw,cache=unsafe,file={path}", *DRIVERS[driver][1]]
+
+
+def machine(name, args, xeno_args="", **how):
+    """A machine with the root of the tests' guests, and the stock kernel, in domain 0."""
+    files = os.path.join(qemu.LOGS, f"{name.replace('/', '-')}-root")
+    os.makedirs(os.path.join(files, "usr/lib/xeno"), exist_ok=True)
+    os.makedirs(os.path.join(files, "sbin"), exist_ok=True)
+    for source, target in (("disk.img", "usr/lib/xeno/disk.img"),
+                           (os.path.join(qemu.TOP, "tests/boot/disk/exercise"), "sbin/exercise")):
+        place = os.path.join(files, target)
+        if os.path.exists(place):
+            os.unlink(place)
+        os.link(qemu.built(source), place)
+    with open(files + ".cpio", "wb") as out:
+        subprocess.run("find . | LC_ALL=C sort | cpio -o -H newc --quiet", cwd=files, shell=True,
+                       check=True, stdout=out)
+    root = qemu.joined(f"{name.replace('/', '-')}.img", "stock.img", files + ".cpio", "dom0.img")
+    return Machine(name, qemu.multiboot(xeno_args=xeno_args, root=root), extra=args, limit=600,
+                   **how)
+
+
+def free(host):
+    """Free memory of the machine in KiB."""
+    return int(re.search(r"^free KiB *(\d+)", host.must("xenctl info"), re.M)[1])
+
+
+def guest(host, name, disk, kernel="xenolinux", memory=96, mib=8, say=""):
+    """Creates a guest that exercises its disk and ends; its disk as xl has it."""
+    host.must(f"cat >/tmp/{name}.cfg <<END\n"
+              f"kernel = '/usr/lib/xeno/{kernel}'\nramdisk = '/usr/lib/xeno/disk.img'\n"
+              f"memory = {memory}\nname = '{name}'\non_poweroff = 'preserve'\n"
+              f"extra = 'console=hvc0 xeno.cmd=\"SAY={say} exercise /dev/xvda {mib}\"'\n"
+              f"disk = ['{disk}']\nEND")
+    host.must(f"xenctl create /tmp/{name}.cfg", 60)
+
+
+def finish(host, name):
+    """Waits for the guest's verdict, and destroys it."""
+    host.must(f"for i in $(seq {EXERCISE_LIMIT}); do xenctl list {name} | grep -q poweroff && break; "
+              "sleep 1; done", EXERCISE_LIMIT + 30)
+    said = host.must(f"xenctl console -l {name} </dev/null")
+    host.must(f"xenctl destroy {name}")
+    if "exercise /dev/xvda: ok" not in said:
+        wrong = re.search(r"exercise .*FAIL.*", said)
+        raise Failure(f"guest {name}: {wrong[0] if wrong else 'no verdict: ' + said.strip()[-200:]}")
+
+
+def partition(host, count, mib):
+    """Equal partitions on the first drive."""
+    host.must(f"(echo 'label: gpt'; for i in $(seq {count}); do echo size={mib}MiB; done) | "
+              "sfdisk -q /dev/xvda")
+
+
+@case("disk-virtio", "virtio")
+@case("disk-ahci", "ahci")
+@case("disk-nvme", "nvme")
+@case("disk-ide", "ide")
+def disk_driver(name, driver):
+    """ext4 in domain 0, in a XenoLinux guest and in one on the stock kernel, on one drive."""
+    with machine(name, drive(name, 400 << 20, driver), machine=DRIVERS[driver][0]) as host:
+        host.shell("dom0")
+        partition(host, 3, 100)
+        before = free(host)
+        guest(host, "ours", "phy:/dev/xvda2,xvda,w")
+        guest(host, "stock", "format=raw, vdev=xvda, access=rw, target=/dev/xvda3",
+              kernel="stock", memory=192)
+        if "ok" not in host.must("exercise /dev/xvda1 16", EXERCISE_LIMIT):
+            raise Failure("domain 0")
+        finish(host, "ours")
+        finish(host, "stock")
+        if free(host) != before:
+            raise Failure(f"{before} KiB were free, now {free(host)}")
+        host.power_off()
+
+
+@case("disk-ten-guests")
+def ten_guests(name):
+    """Ten write at once, one is killed in the middle: the others' sums are right."""
+    with machine(name, drive(name, 800 << 20), memory=2048) as host:
+        host.shell("dom0")
+        partition(host, 10, 60)
+        before = free(host)
+        for n in range(1, 11):
+            guest(host, f"g{n}", f"phy:/dev/xvda{n},xvda,w", memory=80, say="@written", mib=4)
+        host.must("for i in $(seq 200); do xenctl console -l g5 </dev/null | grep -q 'dom.*ready\\|"
+                  "guest ready' && break; sleep 1; done; sleep 1", 230)
+        host.must("xenctl destroy g5")
+        for n in (1, 2, 3, 4, 6, 7, 8, 9, 10):
+            finish(host, f"g{n}")
+        if free(host) != before:
+            raise Failure(f"{before} KiB were free, now {free(host)}")
+        host.power_off()
