@@ -26,6 +26,18 @@ static const struct command {
 	  cmd_console },
 	{ "info", "[--json]", "show the machine: processors, memory, scheduler", cmd_info },
 	{ "dmesg", "", "show the hypervisor's log", cmd_dmesg },
+	{ "disk", "list [--json]", "show the drives, their health and who uses what of them",
+	  cmd_disk },
+	{ "block-attach", "DOMAIN DISK",
+	  "give a running domain a disk, written as in disk = [ ... ] of a\n"
+	  "configuration: phy:/dev/xvdb3,xvdb,w",
+	  cmd_block_attach },
+	{ "block-detach", "[-f|--force] DOMAIN VDEV",
+	  "take a disk back when the domain lets go of it; --force: now", cmd_block_detach },
+	{ "block-list", "[--json] DOMAIN", "show the disks of a domain", cmd_block_list },
+	{ "block-set", "DOMAIN VDEV weight=1..1000|iops=N|rate=BYTES...",
+	  "change a disk's share of its drive and its limits; iops=0 and rate=0: none",
+	  cmd_block_set },
 	{ "help", "[COMMAND]", "show this, or how to use one command", cmd_help },
 };
 #define NR_COMMANDS (sizeof(commands) / sizeof(commands[0]))
