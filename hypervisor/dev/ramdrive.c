@@ -100,7 +100,7 @@ static void give_back(struct ramdrive *rd)
 static void add_ramdrive(uint64_t pages)
 {
 	uint64_t nr = (pages + (1 << CHUNK_ORDER) - 1) >> CHUNK_ORDER;
-	struct ramdrive *rd = nr <= MAX_CHUNKS ? hyp_alloc(sizeof(*rd)) : NULL;
+	struct ramdrive *rd = pages <= MAX_CHUNKS << CHUNK_ORDER ? hyp_alloc(sizeof(*rd)) : NULL;
 
 	if (!rd || !fill(rd, (unsigned int)nr)) {
 		printk(LOG_WARN "ramdrive: no memory for one of %llu MiB\n",
