@@ -27,6 +27,8 @@ static bool overlap(const struct vblk_extent *a, const struct vblk_extent *b)
 int vblk_extents_place(struct vblk_extent *x, unsigned int n, uint64_t *total)
 {
 	*total = 0;
+	if (!n || n > VBLK_MAX_EXTENTS)
+		return -EINVAL;
 	for (unsigned int i = 0; i < n; i++) {
 		for (unsigned int j = 0; j < i; j++)
 			if (overlap(&x[i], &x[j]))
@@ -35,7 +37,7 @@ int vblk_extents_place(struct vblk_extent *x, unsigned int n, uint64_t *total)
 		if (__builtin_add_overflow(*total, x[i].sectors, total))
 			return -EINVAL;
 	}
-	return n ? 0 : -EINVAL;
+	return 0;
 }
 
 bool vblk_conflict(const struct vblk_use *a, const struct vblk_use *b)

@@ -30,7 +30,8 @@ static bool range_ok(const struct vblk_io *io, const struct vblk_shape *shape)
 static int16_t parse_discard(const struct blkif_request_discard *d, const struct vblk_shape *shape,
 			     struct vblk_io *io)
 {
-	if (!shape->can_discard)
+	/* Secure: that nobody can read it again, which no drive of ours promises. */
+	if (!shape->can_discard || d->flag & BLKIF_DISCARD_SECURE)
 		return BLKIF_RSP_EOPNOTSUPP;
 	io->sectors = d->nr_sectors;
 	return range_ok(io, shape) && !shape->read_only ? BLKIF_RSP_OKAY : BLKIF_RSP_ERROR;

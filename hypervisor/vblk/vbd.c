@@ -498,12 +498,26 @@ static bool extends(const struct vbd *v, const struct vblk_extent *x, unsigned i
 	return fits_block(x, n, v->shape.block);
 }
 
+/* What the new list adds is somebody else's. */
+static bool grows_into_others(const struct vbd *v, const struct vblk_extent *x, unsigned int n)
+{
+	for (unsigned int i = v->n - 1; i < n; i++) {
+		uint64_t old = i < v->n ? v->x[i].sectors : 0;
+		struct vblk_extent added = x[i];
+		struct vblk_use use = use_of(v);
+
+		added.first += old;
+		added.sectors -= old;
+		use.x = &added;
+		use.n = 1;
+		if (added.sectors && conflicts(&use, v))
+			return true;
+	}
+	return false;
+}
+
 static int grow(struct vbd *v, struct vblk_extent *x, unsigned int n, uint64_t total)
 {
-	struct vblk_use use = use_of(v);
-
-	use.x = x;
-	use.n = n;
 	if (!extends(v, x, n))
 		return -EINVAL;
 	for (unsigned int i = 0; i < n; i++) {
@@ -515,7 +529,7 @@ static int grow(struct vbd *v, struct vblk_extent *x, unsigned int n, uint64_t t
 			return -EINVAL; /* clients are in use where they are */
 		x[i].client = c;
 	}
-	if (conflicts(&use, v))
+	if (grows_into_others(v, x, n))
 		return -EBUSY;
 	hyp_free(v->x);
 	v->x = x;
