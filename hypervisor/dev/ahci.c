@@ -328,8 +328,9 @@ static int command(struct port *p, const struct ata_regs *regs, const uint8_t *c
 	return 0;
 }
 
-static int packet(struct port *p, uint8_t opcode, uint8_t len, s_time_t time)
+static int packet(void *port, uint8_t opcode, uint8_t len, s_time_t time)
 {
+	struct port *p = port;
 	uint8_t cdb[ATAPI_CDB];
 	struct ata_regs regs;
 
@@ -367,12 +368,9 @@ static void finish(struct port *p)
  */
 static bool attention(struct port *p, unsigned int slot)
 {
-	uint8_t code;
-
 	if (packet(p, ATAPI_REQUEST_SENSE, ATAPI_SENSE_LEN, SPIN_TIME))
 		return false;
-	code = p->mem->buffer[12];
-	p->changed = code == ATAPI_MEDIUM_CHANGED || code == ATAPI_NO_MEDIUM;
+	p->changed = atapi_other_medium(p->mem->buffer);
 	if (p->changed)
 		return false;
 	fill_request(p, slot, p->reqs[slot], false);
@@ -512,22 +510,6 @@ static bool identify(struct port *p)
 	       !ata_identify_parse((const uint16_t *)p->mem->buffer, atapi, &p->info);
 }
 
-/* The size of what lies in a CD drive. The first commands may fail: it was reset. */
-static uint64_t medium_size(struct port *p)
-{
-	s_time_t end = now() + READY_TIME;
-
-	do {
-		if (!packet(p, ATAPI_TEST_UNIT_READY, 0, MILLISECS(100)) &&
-		    !packet(p, ATAPI_READ_CAPACITY, 8, MILLISECS(100)))
-			return atapi_capacity(p->mem->buffer);
-		if (packet(p, ATAPI_REQUEST_SENSE, ATAPI_SENSE_LEN, MILLISECS(100)) ||
-		    p->mem->buffer[12] == ATAPI_NO_MEDIUM)
-			return 0;
-	} while (now() < end);
-	return 0;
-}
-
 static bool describe(struct port *p)
 {
 	struct disk *d = &p->disk;
@@ -535,7 +517,7 @@ static bool describe(struct port *p)
 
 	ata_describe(&p->info, d);
 	if (p->info.atapi)
-		d->sectors = medium_size(p);
+		d->sectors = atapi_medium_size(packet, p, p->mem->buffer);
 	if (!d->sectors)
 		return false;
 	if (!(p->hba->cap & CAP_NCQ))

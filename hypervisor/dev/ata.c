@@ -14,11 +14,14 @@ enum {
 	ID_SERIAL = 10, /* 10 words */
 	ID_MODEL = 27,	/* 20 words */
 	ID_CAPABILITIES = 49,
+	ID_VALID = 53,
 	ID_DMADIR = 62,
+	ID_MULTIWORD_DMA = 63,
 	ID_QUEUE_DEPTH = 75,
 	ID_SATA = 76,
 	ID_SETS1 = 83,
 	ID_SETS2 = 84,
+	ID_UDMA = 88,
 	ID_SECTORS = 100, /* 4 words */
 	ID_SECTOR_SIZE = 106,
 	ID_WORDS_PER_SECTOR = 117, /* 2 words */
@@ -33,6 +36,7 @@ enum {
 #define SETS2_FUA BIT(6)
 #define SATA_NCQ BIT(8)
 #define SECTOR_LONG BIT(12)
+#define VALID_UDMA BIT(2)
 #define PACKET_DEVICE_CD 5
 
 enum {
@@ -44,9 +48,17 @@ enum {
 	CMD_WRITE_QUEUED = 0x61,
 	CMD_FLUSH_EXT = 0xea,
 };
+#define MODE_MULTIWORD_DMA 0x20
+#define MODE_UDMA 0x40
 #define DEVICE_FUA 0x80 /* of queued commands */
 #define DSM_TRIM 1
 #define TRIM_RANGES 64
+
+#define MEDIUM_TIME SECONDS(2) /* until the drive knows what is in it */
+#define PACKET_TIME MILLISECS(200)
+#define SENSE_CODE 12
+#define NO_MEDIUM 0x3a
+#define MEDIUM_CHANGED 0x28
 
 /* Two characters a word, the first in the high byte; spaces around them, sometimes worse. */
 static void get_string(const uint16_t *words, unsigned int n, char *out)
@@ -71,6 +83,17 @@ static void get_string(const uint16_t *words, unsigned int n, char *out)
 static uint16_t checked(uint16_t word)
 {
 	return (word & 0xc000) == 0x4000 ? word : 0;
+}
+
+/* The high bytes: one bit is set. */
+static uint8_t transfer_mode(const uint16_t *id)
+{
+	unsigned int udma = id[ID_VALID] & VALID_UDMA ? id[ID_UDMA] >> 8 & 0x7f : 0;
+	unsigned int multiword = id[ID_MULTIWORD_DMA] >> 8 & 7;
+
+	if (udma)
+		return (uint8_t)(MODE_UDMA | find_first_set(udma));
+	return multiword ? (uint8_t)(MODE_MULTIWORD_DMA | find_first_set(multiword)) : 0;
 }
 
 static int parse_disk(const uint16_t *id, struct ata_info *info)
@@ -116,6 +139,7 @@ int ata_identify_parse(const uint16_t *id, bool atapi, struct ata_info *info)
 	*info = (struct ata_info){ 0 };
 	get_string(id + ID_MODEL, 20, info->model);
 	get_string(id + ID_SERIAL, 10, info->serial);
+	info->mode = transfer_mode(id);
 	return atapi ? parse_packet(id, info) : parse_disk(id, info);
 }
 
@@ -250,6 +274,28 @@ uint64_t atapi_capacity(const uint8_t *answer)
 	return size == ATAPI_BLOCK ? ((uint64_t)last + 1) * (ATAPI_BLOCK / SECTOR_SIZE) : 0;
 }
 
+bool atapi_other_medium(const uint8_t *sense)
+{
+	return sense[SENSE_CODE] == MEDIUM_CHANGED || sense[SENSE_CODE] == NO_MEDIUM;
+}
+
+/* The first commands may fail: the drive was reset, or looks at the medium. */
+uint64_t atapi_medium_size(int (*send)(void *drive, uint8_t opcode, uint8_t len, s_time_t time),
+			   void *drive, const uint8_t *buffer)
+{
+	s_time_t end = now() + MEDIUM_TIME;
+
+	do {
+		if (!send(drive, ATAPI_TEST_UNIT_READY, 0, PACKET_TIME) &&
+		    !send(drive, ATAPI_READ_CAPACITY, 8, PACKET_TIME))
+			return atapi_capacity(buffer);
+		if (send(drive, ATAPI_REQUEST_SENSE, ATAPI_SENSE_LEN, PACKET_TIME) ||
+		    buffer[SENSE_CODE] == NO_MEDIUM)
+			return 0;
+	} while (now() < end);
+	return 0;
+}
+
 unsigned int ahci_prdt_build(struct ahci_prd *prdt, const struct disk_seg *segs, unsigned int n)
 {
 	unsigned int used = 0;
@@ -263,4 +309,17 @@ unsigned int ahci_prdt_build(struct ahci_prd *prdt, const struct disk_seg *segs,
 			prdt[used++] = (struct ahci_prd){ segs[i].addr.a, 0, segs[i].len - 1 };
 	}
 	return used;
+}
+
+unsigned int ide_prd_add(struct ide_prd *prdt, unsigned int used, maddr_t addr, uint32_t len)
+{
+	struct ide_prd *last = used ? &prdt[used - 1] : NULL;
+	uint32_t end = last ? last->addr + last->count : 0;
+
+	if (last && end == addr.a && end & 0xffff) {
+		last->count = (last->count + len) & 0xffff; /* 64 KiB are 0 */
+		return used;
+	}
+	prdt[used] = (struct ide_prd){ (uint32_t)addr.a, len };
+	return used + 1;
 }

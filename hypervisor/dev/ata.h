@@ -25,8 +25,6 @@
 #define ATAPI_BLOCK 2048u
 #define ATAPI_SENSE_LEN 18
 #define ATAPI_UNIT_ATTENTION 6 /* sense key: the bits 7 to 4 of the error register */
-#define ATAPI_NO_MEDIUM 0x3a   /* additional sense codes */
-#define ATAPI_MEDIUM_CHANGED 0x28
 
 struct ata_info {
 	char model[DISK_MODEL_MAX], serial[DISK_SERIAL_MAX];
@@ -35,6 +33,7 @@ struct ata_info {
 	unsigned int queue_depth; /* of NCQ, 0: none */
 	bool atapi, dmadir;	  /* dmadir: a bridge that must be told the direction */
 	bool flush, fua, trim, rotational;
+	uint8_t mode; /* of transfers, that is set: as SET FEATURES wants it; 0: unknown */
 };
 
 /* What the drive answered; atapi: to IDENTIFY PACKET DEVICE. -ENODEV: not a drive we can use. */
@@ -64,6 +63,14 @@ void atapi_simple(uint8_t opcode, uint8_t len, uint8_t *cdb); /* len: allocation
 #define ATAPI_TEST_UNIT_READY 0x00
 #define ATAPI_REQUEST_SENSE 0x03
 #define ATAPI_READ_CAPACITY 0x25
+/* Sense data: the medium is gone, or another one. */
+bool atapi_other_medium(const uint8_t *sense);
+/*
+ * The sectors of 512 bytes of what lies in a CD drive, 0: nothing that can be used. Boot only, as
+ * it waits. send: a packet command with an answer of len bytes into buffer; 0 or -EIO.
+ */
+uint64_t atapi_medium_size(int (*send)(void *drive, uint8_t opcode, uint8_t len, s_time_t time),
+			   void *drive, const uint8_t *buffer);
 /* Sectors of 512 bytes by READ CAPACITY's answer; 0: not of 2048-byte blocks. */
 uint64_t atapi_capacity(const uint8_t *answer);
 
@@ -74,5 +81,13 @@ struct ahci_prd {
 };
 /* Describes the segments, joining neighbours. Returns how many entries. */
 unsigned int ahci_prdt_build(struct ahci_prd *prdt, const struct disk_seg *segs, unsigned int n);
+
+/* The same of IDE's bus masters: does not cross 64 KiB. */
+struct ide_prd {
+	uint32_t addr, count; /* bytes, 0: 64 KiB */
+};
+#define IDE_PRD_LAST (1u << 31)
+/* Memory within a page, below 4 GiB, after the `used` entries. Returns how many there are now. */
+unsigned int ide_prd_add(struct ide_prd *prdt, unsigned int used, maddr_t addr, uint32_t len);
 
 #endif

@@ -1,1 +1,1 @@
-objs-y += dev/ata.o dev/ahci.o dev/nvme.o dev/nvme_cmd.o
+objs-y += dev/ata.o dev/ahci.o dev/ide.o dev/nvme.o dev/nvme_cmd.o

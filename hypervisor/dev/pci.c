@@ -53,7 +53,7 @@
 #define ISA_IRQS 16
 #define MAX_SHARED 8
 
-static const struct pci_driver *const drivers[] = { &virtio_blk_driver, &ahci_driver,
+static const struct pci_driver *const drivers[] = { &virtio_blk_driver, &ahci_driver, &ide_driver,
 						    &nvme_driver };
 
 static uint64_t hidden[NR_PORTS / 64], denied_ports[NR_PORTS / 64];
@@ -148,7 +148,8 @@ static int new_vector(irq_fn *fn, void *data)
 	return vector;
 }
 
-static int start_line(struct line *l, unsigned int irq)
+/* An ISA line is edge-triggered and active high; PCI's are not, unless the tables know better. */
+static int start_line(struct line *l, unsigned int irq, bool isa)
 {
 	bool level, low;
 	unsigned int gsi = isa_irq_to_gsi(irq, &level, &low);
@@ -156,8 +157,7 @@ static int start_line(struct line *l, unsigned int irq)
 
 	if (vector < 0)
 		return vector;
-	/* PCI's lines are active low, unless the tables know better of this one. */
-	err = ioapic_route(gsi, (unsigned int)vector, 0, true, level ? low : true);
+	err = ioapic_route(gsi, (unsigned int)vector, 0, level || !isa, level || isa ? low : true);
 	if (err) {
 		irq_vector_free((unsigned int)vector);
 		return err;
@@ -168,6 +168,29 @@ static int start_line(struct line *l, unsigned int irq)
 	return 0;
 }
 
+static int own_line(unsigned int irq, bool isa, irq_fn *fn, void *data)
+{
+	struct line *l = &lines[irq];
+	int err = 0;
+
+	if (l->n == MAX_SHARED)
+		return -ENOSPC;
+	if (!l->n)
+		err = start_line(l, irq, isa);
+	if (err)
+		return err;
+	l->users[l->n].fn = fn;
+	l->users[l->n].data = data;
+	__atomic_store_n(&l->n, l->n + 1, __ATOMIC_RELEASE);
+	ioapic_mask(l->gsi, false);
+	return 0;
+}
+
+int isa_irq_own(unsigned int irq, irq_fn *fn, void *data)
+{
+	return irq < ISA_IRQS ? own_line(irq, true, fn, data) : -EINVAL;
+}
+
 /*
  * The line is the one the firmware routed to a PIC's input, which chipsets have at the IOAPIC's
  * input of this number as well. Where it really goes with IOAPICs in use only AML knows.
@@ -175,23 +198,14 @@ static int start_line(struct line *l, unsigned int irq)
 static int intx(const struct pci_func *f, irq_fn *fn, void *data)
 {
 	uint32_t v = pci_read(f->bdf, REG_INTERRUPT);
-	struct line *l = &lines[v & (ISA_IRQS - 1)];
-	int err = 0;
+	int err;
 
 	if (!(v >> 8 & 0xff) || (v & 0xff) == 0 || (v & 0xff) >= ISA_IRQS)
 		return -ENODEV;
-	if (l->n == MAX_SHARED)
-		return -ENOSPC;
-	if (!l->n)
-		err = start_line(l, v & 0xff);
-	if (err)
-		return err;
-	l->users[l->n].fn = fn;
-	l->users[l->n].data = data;
-	__atomic_store_n(&l->n, l->n + 1, __ATOMIC_RELEASE);
-	change_command(f->bdf, COMMAND_NO_INTX, 0);
-	ioapic_mask(l->gsi, false);
-	return 0;
+	err = own_line(v & 0xff, false, fn, data);
+	if (!err)
+		change_command(f->bdf, COMMAND_NO_INTX, 0);
+	return err;
 }
 
 /* One CPU after the other, as far as a message can name them. */

@@ -6,7 +6,7 @@
 #include <hyp/pci.h>
 
 extern const struct pci_driver virtio_blk_driver;
-extern const struct pci_driver ahci_driver, nvme_driver;
+extern const struct pci_driver ahci_driver, ide_driver, nvme_driver;
 /* Drives of memory, one for each size of ramdrive= */
 void ramdrive_init(void);
 

@@ -43,6 +43,8 @@ void *pci_map_bar(const struct pci_func *f, unsigned int bar); /* uncached; NULL
  * a vector of our own, handled by fn(data) in interrupt context. -ENODEV, -ENOSPC.
  */
 int pci_irq(const struct pci_func *f, unsigned int n, void (*fn)(void *data), void *data);
+/* The same for a line of the ISA bus, which is edge-triggered. */
+int isa_irq_own(unsigned int irq, void (*fn)(void *data), void *data);
 /* Ports that domain 0 may not use; before dom0_build(). */
 void ioport_deny(unsigned int first, unsigned int count);
 bool ioport_denied(unsigned int port);
