@@ -103,8 +103,7 @@ int cmd_block_detach(int argc, char **argv)
 		die("%s: %s still has requests in flight after %u s", dom.name, argv[2],
 		    WAIT_MS / 1000);
 	if (err == -EBUSY)
-		die("%s has not let go of %s in %u s (mounted there?); it is asked still, and "
-		    "--force takes it away",
+		die("%s has not let go of %s in %u s (paused, or does it use it?); --force takes it",
 		    dom.name, argv[2], WAIT_MS / 1000);
 	return err ? report_error("take the disk from", dom.name, err) : EXIT_SUCCESS;
 }

@@ -27,8 +27,8 @@ static void show_use(struct drive *dr, const char *domain, uint16_t domid,
 
 	vdev_name(v->dev, name);
 	if (!dr->json) {
-		printf("      %-8s %s%s%s  %s (%llu sectors)  %s\n", name, domain,
-		       ro ? " ro" : " rw", shared ? " shared" : "", size_text(sectors * 512, size),
+		printf("      %s: %s %s%s, %s (%llu sectors), %s\n", domain, name, ro ? "ro" : "rw",
+		       shared ? " shared" : "", size_text(sectors * 512, size),
 		       (unsigned long long)sectors, v->label);
 		return;
 	}
@@ -97,10 +97,9 @@ static void show_text(struct drive *dr)
 	const struct xeno_ctl_disk_info *d = &dr->d;
 	char size[16];
 
-	printf("%5u %-8s %-11s %-19s %10s  %-24s %-20s %s%s\n", d->drive, dr->name, d->driver,
-	       d->where[0] ? d->where : "-", size_text(d->sectors * 512, size), d->model,
-	       d->serial[0] ? d->serial : "-", dr->health,
-	       d->flags & XENO_DISKF_READ_ONLY ? ", read-only" : "");
+	printf("%5u %-6s %-10s %-19s %10s  %-6s  %s%s%s\n", d->drive, dr->name, d->driver,
+	       d->where[0] ? d->where : "-", size_text(d->sectors * 512, size), dr->health,
+	       d->model, d->serial[0] ? ", " : "", d->serial);
 }
 
 static void show_json(const struct drive *dr)
@@ -163,15 +162,17 @@ static int disk_list(int argc, char **argv)
 	if (dr.json)
 		printf("[");
 	else
-		printf("%5s %-8s %-11s %-19s %10s  %-24s %-20s %s\n", "Drive", "Name", "Driver",
-		       "Where", "Size", "Model", "Serial", "Health");
+		printf("%5s %-6s %-10s %-19s %10s  %-6s  %s\n", "Drive", "Name", "Driver", "Where",
+		       "Size", "Health", "Model, serial number");
 	for (uint32_t nr = 0; !(err = hyp_disk_info(nr, &dr.d)); nr = dr.d.drive + 1) {
 		find_name(&dr);
 		find_health(&dr);
-		if (!dr.json)
+		if (dr.json) {
+			printf(nr ? ",\n" : "\n");
+			show_json(&dr);
+		} else {
 			show_text(&dr);
-		else
-			printf(nr ? ",\n" : "\n"), show_json(&dr);
+		}
 		dr.sep = "";
 		each_domain(show_uses, &dr);
 		if (dr.json)

@@ -33,7 +33,9 @@ static const struct command {
 	  "configuration: phy:/dev/xvdb3,xvdb,w",
 	  cmd_block_attach },
 	{ "block-detach", "[-f|--force] DOMAIN VDEV",
-	  "take a disk back when the domain lets go of it; --force: now", cmd_block_detach },
+	  "take a disk back when the domain lets go of it; --force: now.\n"
+	  "Unmount it there first: Linux lets go of a mounted one, too",
+	  cmd_block_detach },
 	{ "block-list", "[--json] DOMAIN", "show the disks of a domain", cmd_block_list },
 	{ "block-set", "DOMAIN VDEV weight=1..1000|iops=N|rate=BYTES...",
 	  "change a disk's share of its drive and its limits; iops=0 and rate=0: none",
