@@ -97,9 +97,12 @@ static void show_text(struct drive *dr)
 	const struct xeno_ctl_disk_info *d = &dr->d;
 	char size[16];
 
-	printf("%5u %-6s %-10s %-19s %10s  %-6s  %s%s%s\n", d->drive, dr->name, d->driver,
+	printf("%5u %-6s %-10s %-19s %10s  %-6s  %s%s%s%s\n", d->drive, dr->name, d->driver,
 	       d->where[0] ? d->where : "-", size_text(d->sectors * 512, size), dr->health,
-	       d->model, d->serial[0] ? ", " : "", d->serial);
+	       d->model, d->serial[0] ? ", " : "", d->serial,
+	       d->flags & XENO_DISKF_CDROM     ? " (CD)" :
+	       d->flags & XENO_DISKF_READ_ONLY ? " (read-only)" :
+						 "");
 }
 
 static void show_json(const struct drive *dr)
