@@ -131,7 +131,8 @@ struct port {
 
 	/* protected by disk.lock, from disk_add() on */
 	uint32_t issued, fresh;
-	bool queued;  /* what is issued is */
+	bool queued; /* what is issued is */
+	bool failed; /* the last one that was not queued: QEMU reports that with queued ones again */
 	bool changed; /* the medium: one read fails for good */
 	enum reset_step step;
 	s_time_t deadline;
@@ -235,8 +236,9 @@ static void fill_request(struct port *p, unsigned int slot, const struct disk_re
 /* FUA is a queued command's for certain, but not all drives have it elsewhere. */
 static bool may_queue(const struct port *p, const struct disk_req *r)
 {
-	return p->info.queue_depth && is_transfer(r) &&
-	       (!r->tries || (r->op == DISK_WRITE && r->fua && !p->info.fua));
+	bool must = r->op == DISK_WRITE && r->fua && !p->info.fua;
+
+	return p->info.queue_depth && is_transfer(r) && (must || !(r->tries || p->failed));
 }
 
 static int ahci_start(struct disk *disk, struct disk_req *r)
@@ -358,8 +360,10 @@ static void finish(struct port *p)
 	uint32_t busy = px_read(p, p->queued ? PX_SACT : PX_CI);
 	uint32_t done = p->issued & ~p->fresh & ~busy;
 
-	for (; done; done &= done - 1)
+	for (; done; done &= done - 1) {
+		p->failed &= p->queued;
 		end_request(p, find_first_set(done), 0);
+	}
 }
 
 /*
@@ -391,6 +395,7 @@ static void end_failed(struct port *p)
 	if (p->info.atapi && error >> 4 == ATAPI_UNIT_ATTENTION && attention(p, slot))
 		return;
 	px_write(p, PX_IE, IS_DONE | IS_TASK_FILE | IS_BROKEN);
+	p->failed = true;
 	end_request(p, slot, -EIO);
 }
 
@@ -406,8 +411,8 @@ static void port_interrupt(struct port *p)
 			finish(p);
 		if (is & IS_BROKEN)
 			disk_fault(&p->disk, "bus or link error");
-		else if ((is & IS_TASK_FILE) && p->queued)
-			disk_fault(&p->disk, "command failed");
+		else if ((is & IS_TASK_FILE) && p->issued && p->queued)
+			disk_fault(&p->disk, "a queued command failed");
 		else if ((is & IS_TASK_FILE) && p->issued)
 			end_failed(p);
 	}
