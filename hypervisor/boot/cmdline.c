@@ -25,6 +25,7 @@ static const struct option {
 	OPT("dom0_max_vcpus", NUMBER, dom0_max_vcpus),
 	OPT("maxcpus", NUMBER, maxcpus),
 	OPT("ramdrive", RAMDRIVES, ramdrive_pages),
+	OPT("disk_timeout", NUMBER, disk_timeout),
 	OPT("sched", STRING, sched),
 	OPT("loglvl", NUMBER, loglvl),
 	OPT("noreboot", FLAG, noreboot),

@@ -23,6 +23,7 @@
  * Not here: sorting and merging by sector (devices and guests do that), requests that overlap
  * (their order is not defined, as on any drive).
  */
+#include <hyp/boot.h>
 #include <hyp/disk.h>
 #include <hyp/drivers.h>
 #include <hyp/lib.h>
@@ -565,6 +566,8 @@ int disk_add(struct disk *disk)
 	disk->max_segs = min(disk->max_segs, (uint16_t)DISK_MAX_SEGS);
 	if (!disk->timeout)
 		disk->timeout = DEFAULT_TIMEOUT;
+	if (opt.disk_timeout)
+		disk->timeout = SECONDS((s_time_t)opt.disk_timeout);
 	disk->nr = nr_disks;
 	disks[nr_disks++] = disk;
 	announce(disk);

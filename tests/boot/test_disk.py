@@ -19,13 +19,17 @@ DRIVERS = {
 EXERCISE_LIMIT = 240
 
 
-def drive(name, size, driver="virtio"):
-    """Arguments for a new, empty drive. The file is removed when it is made again."""
+def drive(name, size, driver="virtio", faults="", options=""):
+    """Arguments for a new, empty drive. faults: rules of blkdebug; options: more of -drive."""
     path = os.path.join(qemu.LOGS, f"{name.replace('/', '-')}.raw")
     os.makedirs(qemu.LOGS, exist_ok=True)
     with open(path, "wb") as file:
         file.truncate(size)
-    return ["-drive", f"if=none,id=d,format=raw,cache=unsafe,file={path}", *DRIVERS[driver][1]]
+    with open(path + ".rules", "w", encoding="ascii") as file:
+        file.write(faults)
+    return ["-drive", "if=none,id=d,cache=unsafe,werror=report,rerror=report,driver=blkdebug,"
+            f"config={path}.rules,image.driver=raw,image.file.driver=file,"
+            f"image.file.filename={path}{options}", *DRIVERS[driver][1]]
 
 
 def machine(name, args, xeno_args="", **how):
@@ -115,3 +119,76 @@ def ten_guests(name):
             finish(host, f"g{n}")
         settles_at(host, before)
         host.power_off()
+
+
+# A sector that cannot be read or written, and others that can at the second attempt.
+BAD = 100_000
+FAULTS = f"""
+[inject-error]
+event = "none"
+iotype = "read"
+errno = "5"
+sector = "{BAD}"
+
+[inject-error]
+event = "none"
+iotype = "write"
+errno = "5"
+sector = "{BAD}"
+""" + "".join(f"""
+[inject-error]
+event = "none"
+iotype = "{kind}"
+errno = "5"
+sector = "{sector}"
+once = "on"
+""" for kind, sector in (("write", 2048), ("read", 2050), ("write", 4096), ("read", 4100)))
+
+
+def health(host):
+    """What xenctl has to say about the first drive."""
+    return host.must("xenctl disk list")
+
+
+@case("disk-errors-virtio", "virtio")
+@case("disk-errors-ahci", "ahci")
+@case("disk-errors-nvme", "nvme")
+@case("disk-errors-ide", "ide")
+def errors(name, driver):
+    """Errors that go away are not seen; one that stays is an error of that request alone."""
+    with machine(name, drive(name, 100 << 20, driver, faults=FAULTS), xeno_args="disk_timeout=4",
+                 machine=DRIVERS[driver][0]) as host:
+        host.shell("dom0")
+        host.must("dd if=/dev/urandom of=/tmp/data bs=1M count=4")
+        host.must("dd if=/tmp/data of=/dev/xvda bs=4k seek=200 oflag=direct")
+        host.must("dd if=/dev/xvda of=/tmp/back bs=4k skip=200 count=1024 iflag=direct")
+        host.must("cmp /tmp/data /tmp/back")
+        for command in ("dd if=/dev/xvda of=/tmp/back bs=4k skip={} count=1 iflag=direct",
+                        "dd if=/tmp/data of=/dev/xvda bs=4k seek={} count=1 oflag=direct"):
+            for page, bad in ((BAD // 8, True), (BAD // 8 + 1, False), (BAD // 8 - 1, False)):
+                status, said = host.run(command.format(page))
+                if (status != 0) != bad or (bad and "I/O error" not in said):
+                    raise Failure(f"{command.format(page)}: {status}, {said.strip()}")
+        if "error" not in health(host):
+            raise Failure(f"no errors are told: {health(host)}")
+        host.power_off()
+
+
+@case("disk-slow-virtio", "virtio")
+@case("disk-slow-ahci", "ahci")
+@case("disk-slow-nvme", "nvme")
+@case("disk-slow-ide", "ide")
+def slow(name, driver):
+    """A drive that answers after the time-out: it is reset, and nothing is lost or hangs."""
+    with machine(name, drive(name, 100 << 20, driver, options=",throttling.iops-total=2"),
+                 xeno_args="disk_timeout=1", machine=DRIVERS[driver][0]) as host:
+        host.shell("dom0", 300)
+        host.must("dd if=/dev/urandom of=/tmp/data bs=64k count=16")
+        for n in range(16):
+            host.must(f"dd if=/tmp/data of=/dev/xvda bs=64k skip={n} seek={n} count=1 oflag=direct &")
+        host.must("wait", 200)
+        host.must("dd if=/dev/xvda of=/tmp/back bs=1M count=1 iflag=direct", 200)
+        host.must("cmp /tmp/data /tmp/back")
+        if "resets" not in health(host):
+            raise Failure(f"no time-outs are told: {health(host)}")
+        host.power_off(200)

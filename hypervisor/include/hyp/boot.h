@@ -38,6 +38,7 @@ struct options {
 	uint64_t dom0_max_pages;
 	uint64_t ramdrive_pages[MAX_RAMDRIVES]; /* up to the first 0 */
 	unsigned int dom0_max_vcpus, maxcpus; /* 0 = all */
+	unsigned int disk_timeout;	      /* seconds a request may take; 0 = 30 */
 	char sched[16];
 	unsigned int loglvl; /* 0 errors .. 3 debug */
 	bool noreboot, noacpi, ignorebiostables;

@@ -120,7 +120,7 @@ struct disk {
 	uint16_t max_segs;		      /* of a request, <= DISK_MAX_SEGS */
 	uint32_t max_sectors;		      /* of a request; the core's users split */
 	uint32_t max_discard;		      /* the same of a DISCARD; 0: max_sectors */
-	s_time_t timeout;		      /* of a request, 0 = 30 s */
+	s_time_t timeout;		      /* of a request, 0 = 30 s; option disk_timeout */
 
 	/* the core's */
 	unsigned int nr; /* place in the list of drives, never reused */
