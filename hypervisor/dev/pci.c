@@ -20,6 +20,7 @@
 #include <hyp/mm.h>
 #include <hyp/pci.h>
 #include <hyp/smp.h>
+#include <hyp/timer.h>
 
 #define REG_COMMAND 0x04
 #define COMMAND_IO 1u
@@ -35,7 +36,6 @@
 #define REG_BAR0 0x10
 #define REG_BUSES 0x18 /* of a bridge */
 #define REG_CAPABILITIES 0x34
-#define REG_INTERRUPT 0x3c
 #define BAR_IO 1u
 #define BAR_TYPE 6u
 #define BAR_64BIT 4u
@@ -50,13 +50,15 @@
 #define NR_BUSES 256
 #define NR_PORTS 0x10000
 #define MAX_MAPPED (1ul << 20) /* of a BAR */
-#define ISA_IRQS 16
-#define MAX_SHARED 8
+#define MAX_POLLED 8
+#define POLL_TIME MILLISECS(1)
+#define MEM_RESERVED 2
 
 static const struct pci_driver *const drivers[] = { &virtio_blk_driver, &ahci_driver, &ide_driver,
 						    &nvme_driver };
 
 static uint64_t hidden[NR_PORTS / 64], denied_ports[NR_PORTS / 64];
+static uint16_t bridges[NR_BUSES]; /* to each bus, from a lower one; 0: it is a root */
 
 bool pci_hidden(uint16_t bdf)
 {
@@ -101,12 +103,30 @@ static void change_command(uint16_t bdf, uint32_t clear, uint32_t set)
 	pci_write(bdf, REG_COMMAND, (v & ~clear) | set);
 }
 
+/* The bridges on the way, too: firmware opens those only for what it boots from. */
 void pci_enable(const struct pci_func *f)
 {
-	change_command(f->bdf, 0, COMMAND_IO | COMMAND_MEMORY | COMMAND_MASTER | COMMAND_NO_INTX);
+	const uint32_t access = COMMAND_IO | COMMAND_MEMORY | COMMAND_MASTER;
+
+	change_command(f->bdf, 0, access | COMMAND_NO_INTX);
+	for (uint16_t b = f->bdf; (b = bridges[b >> 8]);)
+		change_command(b, 0, access);
 }
 
-/* No BAR lies where there is memory. */
+/* A BAR lies where the processor can get to, and there is no memory. */
+static bool bar_ok(uint64_t addr, uint64_t len)
+{
+	uint32_t r[4];
+	uint64_t a = addr;
+
+	cpuid(0x80000008, 0, r); /* bits of an address */
+	if (addr + len < addr || (addr + len - 1) >> (r[0] & 63))
+		return false;
+	while (a < addr + len && !mfn_valid(maddr_to_mfn(MADDR(a))))
+		a += PAGE_SIZE;
+	return a >= addr + len;
+}
+
 void *pci_map_bar(const struct pci_func *f, unsigned int n)
 {
 	uint64_t addr, len;
@@ -115,29 +135,10 @@ void *pci_map_bar(const struct pci_func *f, unsigned int n)
 		return NULL;
 	addr = f->bar[n].addr;
 	len = min(f->bar[n].len, MAX_MAPPED);
-	if (mfn_valid(maddr_to_mfn(MADDR(addr))) || mfn_valid(maddr_to_mfn(MADDR(addr + len - 1))))
-		return NULL;
-	return mmio_map(MADDR(addr), len);
+	return bar_ok(addr, len) ? mmio_map(MADDR(addr), len) : NULL;
 }
 
 /* --- interrupts */
-
-/* Lines that functions of ours share. Set up at boot, read by interrupts. */
-static struct line {
-	unsigned int gsi, vector, n;
-	struct {
-		irq_fn *fn;
-		void *data;
-	} users[MAX_SHARED];
-} lines[ISA_IRQS];
-
-static void line_fired(void *data)
-{
-	const struct line *l = data;
-
-	for (unsigned int i = 0; i < READ_ONCE(l->n); i++)
-		l->users[i].fn(l->users[i].data);
-}
 
 static int new_vector(irq_fn *fn, void *data)
 {
@@ -148,64 +149,56 @@ static int new_vector(irq_fn *fn, void *data)
 	return vector;
 }
 
-/* An ISA line is edge-triggered and active high; PCI's are not, unless the tables know better. */
-static int start_line(struct line *l, unsigned int irq, bool isa)
+int isa_irq_own(unsigned int irq, irq_fn *fn, void *data)
 {
 	bool level, low;
 	unsigned int gsi = isa_irq_to_gsi(irq, &level, &low);
-	int vector = new_vector(line_fired, l), err;
+	int vector = new_vector(fn, data), err;
 
 	if (vector < 0)
 		return vector;
-	err = ioapic_route(gsi, (unsigned int)vector, 0, level || !isa, level || isa ? low : true);
+	err = ioapic_route(gsi, (unsigned int)vector, 0, level, low);
 	if (err) {
 		irq_vector_free((unsigned int)vector);
 		return err;
 	}
-	l->gsi = gsi;
-	l->vector = (unsigned int)vector;
 	pirq_keep_gsi(gsi);
+	ioapic_mask(gsi, false);
 	return 0;
-}
-
-static int own_line(unsigned int irq, bool isa, irq_fn *fn, void *data)
-{
-	struct line *l = &lines[irq];
-	int err = 0;
-
-	if (l->n == MAX_SHARED)
-		return -ENOSPC;
-	if (!l->n)
-		err = start_line(l, irq, isa);
-	if (err)
-		return err;
-	l->users[l->n].fn = fn;
-	l->users[l->n].data = data;
-	__atomic_store_n(&l->n, l->n + 1, __ATOMIC_RELEASE);
-	ioapic_mask(l->gsi, false);
-	return 0;
-}
-
-int isa_irq_own(unsigned int irq, irq_fn *fn, void *data)
-{
-	return irq < ISA_IRQS ? own_line(irq, true, fn, data) : -EINVAL;
 }
 
 /*
- * The line is the one the firmware routed to a PIC's input, which chipsets have at the IOAPIC's
- * input of this number as well. Where it really goes with IOAPICs in use only AML knows.
+ * A function without messages is looked at by a timer. Where its line goes only AML knows, which
+ * is domain 0's to run, and which switches lines off that nobody there uses; other devices on
+ * the line are domain 0's, and would lose their interrupt to us.
  */
-static int intx(const struct pci_func *f, irq_fn *fn, void *data)
-{
-	uint32_t v = pci_read(f->bdf, REG_INTERRUPT);
-	int err;
+static struct poll {
+	struct timer timer;
+	irq_fn *fn;
+	void *data;
+} polls[MAX_POLLED];
 
-	if (!(v >> 8 & 0xff) || (v & 0xff) == 0 || (v & 0xff) >= ISA_IRQS)
-		return -ENODEV;
-	err = own_line(v & 0xff, false, fn, data);
-	if (!err)
-		change_command(f->bdf, COMMAND_NO_INTX, 0);
-	return err;
+static void look(void *data)
+{
+	struct poll *p = data;
+
+	p->fn(p->data);
+	timer_set(&p->timer, now() + POLL_TIME);
+}
+
+static int poll(irq_fn *fn, void *data)
+{
+	static unsigned int n;
+	struct poll *p = &polls[n];
+
+	if (n == MAX_POLLED)
+		return -ENOSPC;
+	n++;
+	p->fn = fn;
+	p->data = data;
+	timer_init(&p->timer, look, p);
+	timer_set(&p->timer, now() + POLL_TIME);
+	return 0;
 }
 
 /* One CPU after the other, as far as a message can name them. */
@@ -242,7 +235,7 @@ int pci_irq(const struct pci_func *f, unsigned int n, irq_fn *fn, void *data)
 		return -ENODEV;
 	if (!msi_check(&m))
 		return message(&m, pci_capability(f->bdf, CAP_MSI, 0), fn, data);
-	return intx(f, fn, data);
+	return poll(fn, data);
 }
 
 /* --- the scan */
@@ -269,12 +262,10 @@ static unsigned int read_bar(struct pci_func *f, unsigned int n)
 	if (wide) {
 		addr |= (uint64_t)pci_read(f->bdf, reg + 4) << 32;
 		mask |= (uint64_t)size_mask(f->bdf, reg + 4) << 32;
-	} else if (mask) {
-		mask |= io && !(mask >> 16) ? ~0xfffful : ~0xfffffffful;
 	}
 	f->bar[n].io = io;
 	f->bar[n].addr = addr;
-	f->bar[n].len = mask ? ~mask + 1 : 0;
+	f->bar[n].len = mask & -mask; /* the lowest bit that can be set */
 	return wide ? 2 : 1;
 }
 
@@ -289,16 +280,38 @@ static void read_bars(struct pci_func *f)
 	pci_write(f->bdf, REG_COMMAND, command);
 }
 
+/*
+ * Domain 0 finds the range reserved in the machine's map, and so does not put the BAR of another
+ * device there, as it would in the hole that a function leaves that it cannot see.
+ */
+static void reserve(uint64_t start, uint64_t end)
+{
+	unsigned int i = nr_mem_ranges;
+
+	start &= PAGE_MASK;
+	end = (end + PAGE_SIZE - 1) & PAGE_MASK;
+	for (unsigned int j = 0; j < nr_mem_ranges; j++)
+		if (mem_map[j].start < end && start < mem_map[j].end)
+			return;
+	if (i == MAX_MEM_RANGES)
+		return;
+	for (nr_mem_ranges++; i && mem_map[i - 1].start > start; i--)
+		mem_map[i] = mem_map[i - 1];
+	mem_map[i] = (struct mem_range){ .start = start, .end = end, .type = MEM_RESERVED };
+}
+
 static void hide(const struct pci_func *f)
 {
 	set_bit(hidden, f->bdf);
 	for (unsigned int n = 0; n < NR_BARS; n++) {
 		if (!f->bar[n].len || !f->bar[n].addr)
 			continue;
-		if (f->bar[n].io)
+		if (f->bar[n].io) {
 			ioport_deny((unsigned int)f->bar[n].addr, (unsigned int)f->bar[n].len);
-		else
-			mmio_deny(f->bar[n].addr, f->bar[n].len);
+			continue;
+		}
+		mmio_deny(f->bar[n].addr, f->bar[n].len);
+		reserve(f->bar[n].addr, f->bar[n].addr + f->bar[n].len);
 	}
 }
 
@@ -376,8 +389,14 @@ static unsigned int scan_function(uint16_t bdf, uint64_t *buses, bool *multi)
 		return 0;
 	header = pci_read(bdf, REG_HEADER);
 	*multi = header & HEADER_MULTI;
-	if (HEADER_TYPE(header) == 1)
-		set_bit(buses, pci_read(bdf, REG_BUSES) >> 8 & 0xff);
+	if (HEADER_TYPE(header) == 1) {
+		unsigned int bus = pci_read(bdf, REG_BUSES) >> 8 & 0xff;
+
+		if (bus > bdf >> 8) {
+			set_bit(buses, bus);
+			bridges[bus] = bdf;
+		}
+	}
 	return HEADER_TYPE(header) == 0 && offer(bdf, id);
 }
 
@@ -392,6 +411,9 @@ static unsigned int scan_bus(unsigned int bus, uint64_t *buses)
 		claimed += scan_function(bdf, buses, &multi);
 		for (unsigned int fn = 1; multi && fn < 8; fn++)
 			claimed += scan_function((uint16_t)(bdf | fn), buses, &unused);
+		if (multi && pci_hidden(bdf))
+			printk(LOG_WARN "pci: %02x:%02x: domain 0 sees none of its functions\n",
+			       bus, dev);
 	}
 	return claimed;
 }

@@ -38,6 +38,7 @@ enum {
 	C_DRIVER_FEATURE = 12,
 	C_MSIX_CONFIG = 16,
 	C_STATUS = 20,
+	C_GENERATION = 21,
 	C_QUEUE_SELECT = 22,
 	C_QUEUE_SIZE = 24,
 	C_QUEUE_MSIX = 26,
@@ -75,9 +76,10 @@ enum {
 #define F_EVENT_IDX BIT(29)
 #define F_VERSION_1 BIT(32)
 #define F_ACCESS_PLATFORM BIT(33) /* addresses are the platform's: as we use them */
+#define F_ORDER_PLATFORM BIT(36)  /* so is the order of accesses: x86's is strong enough */
 #define WANTED                                                                                     \
 	(F_SIZE_MAX | F_SEG_MAX | F_RO | F_BLK_SIZE | F_FLUSH | F_DISCARD | F_INDIRECT |           \
-	 F_EVENT_IDX | F_VERSION_1 | F_ACCESS_PLATFORM)
+	 F_EVENT_IDX | F_VERSION_1 | F_ACCESS_PLATFORM | F_ORDER_PLATFORM)
 
 /* Requests */
 enum { T_IN = 0, T_OUT = 1, T_FLUSH = 4, T_GET_ID = 8, T_DISCARD = 11 };
@@ -438,8 +440,6 @@ static void blk_irq(void *data)
 	struct virtio_blk *v = data;
 	bool any = false;
 
-	if (!v->msix && v->part[PART_ISR])
-		(void)*v->part[PART_ISR]; /* silences the line */
 	if (!__atomic_load_n(&v->ready, __ATOMIC_ACQUIRE))
 		return;
 	disk_lock(&v->disk);
@@ -457,6 +457,7 @@ static void blk_irq(void *data)
 static int blk_reset(struct disk *disk)
 {
 	struct virtio_blk *v = disk->priv;
+	uint64_t features = v->features;
 	int err = quiet(v);
 
 	if (err == -EAGAIN && v->resets_tried++ < RESET_ATTEMPTS)
@@ -464,7 +465,8 @@ static int blk_reset(struct disk *disk)
 	v->resets_tried = 0;
 	if (!err)
 		err = bring_up(v);
-	if (!err && v->nr_slots == disk->depth)
+	/* What the core knows about it depends on both. */
+	if (!err && v->features == features && v->nr_slots == disk->depth)
 		return 0;
 	pci_write(v->pci.bdf, REG_COMMAND,
 		  pci_read(v->pci.bdf, REG_COMMAND) & 0xffff & ~COMMAND_MASTER);
@@ -487,8 +489,8 @@ static void find_part(struct virtio_blk *v, unsigned int cap, uint8_t *bars[6])
 	if (!bars[bar])
 		bars[bar] = pci_map_bar(&v->pci, bar);
 	/* pci_map_bar() maps the first MiB. */
-	if (!bars[bar] || (uint64_t)offset + len > min(v->pci.bar[bar].len, (uint64_t)1 << 20) ||
-	    offset & 3)
+	if (!len || !bars[bar] ||
+	    (uint64_t)offset + len > min(v->pci.bar[bar].len, (uint64_t)1 << 20) || offset & 3)
 		return;
 	v->part[type] = bars[bar] + offset;
 	v->part_len[type] = len;
@@ -550,13 +552,15 @@ static int read_serial(struct virtio_blk *v)
 	return 0;
 }
 
-static int describe(struct virtio_blk *v)
+static int read_config(struct virtio_blk *v)
 {
 	struct disk *d = &v->disk;
 	uint32_t segs = v->run > 1 ? DIRECT_RUN - 2 : DISK_MAX_SEGS;
 
 	if (v->features & F_SIZE_MAX && config32(v, D_SIZE_MAX) < PAGE_SIZE)
 		return -ENODEV;
+	/* No chain is longer than the queue, tables included (2.6.5.3.1). */
+	segs = min(segs, v->size > 2 ? v->size - 2 : 0);
 	if (v->features & F_SEG_MAX)
 		segs = min(segs, config32(v, D_SEG_MAX));
 	d->ops = &blk_ops;
@@ -570,6 +574,7 @@ static int describe(struct virtio_blk *v)
 	if (!segs || d->block_size < SECTOR_SIZE || d->block_size > PAGE_SIZE ||
 	    d->block_size & (d->block_size - 1))
 		return -ENODEV;
+	d->sectors -= d->sectors % (d->block_size / SECTOR_SIZE);
 	d->read_only = v->features & F_RO;
 	d->can_flush = v->features & F_FLUSH;
 	d->max_discard = v->features & F_DISCARD ? config32(v, D_MAX_DISCARD) : 0;
@@ -578,6 +583,19 @@ static int describe(struct virtio_blk *v)
 	d->max_segs = (uint16_t)segs;
 	d->max_sectors = segs * (PAGE_SIZE / SECTOR_SIZE);
 	return 0;
+}
+
+/* All of it is of one moment, unless the device changes it all the time (2.4.1). */
+static int describe(struct virtio_blk *v)
+{
+	unsigned int generation, tries = 8;
+	int err;
+
+	do {
+		generation = *common(v, C_GENERATION);
+		err = read_config(v);
+	} while (*common(v, C_GENERATION) != generation && --tries);
+	return err;
 }
 
 static int set_up(struct virtio_blk *v)

@@ -39,11 +39,12 @@ unsigned int pci_capability(uint16_t bdf, unsigned int id, unsigned int after); 
 void pci_enable(const struct pci_func *f); /* memory, I/O, bus mastering on; INTx off */
 void *pci_map_bar(const struct pci_func *f, unsigned int bar); /* uncached; NULL */
 /*
- * Interrupt of the device: MSI-X entry n, or MSI (n = 0), or else the function's INTx line, on
- * a vector of our own, handled by fn(data) in interrupt context. -ENODEV, -ENOSPC.
+ * Interrupt of the device: MSI-X entry n, or MSI (n = 0), on a vector of our own, handled by
+ * fn(data) in interrupt context; or else fn(data) is called by a timer, every millisecond: it may
+ * find nothing to do. INTx stays off. -ENODEV, -ENOSPC.
  */
 int pci_irq(const struct pci_func *f, unsigned int n, void (*fn)(void *data), void *data);
-/* The same for a line of the ISA bus, which is edge-triggered. */
+/* For a line of the ISA bus, which is edge-triggered. */
 int isa_irq_own(unsigned int irq, void (*fn)(void *data), void *data);
 /* Ports that domain 0 may not use; before dom0_build(). */
 void ioport_deny(unsigned int first, unsigned int count);
