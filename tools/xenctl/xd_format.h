@@ -14,8 +14,8 @@
  * whole, padded with zeros to 4096 bytes. Each has its own CRC32C (Castagnoli; initial value and final
  * xor ~0). A change is written to the older or damaged copy, flushed, then to the other and
  * flushed: whatever a power cut leaves of a write, the other copy is whole. The valid
- * copy with the higher sequence number is the catalogue. Magic, version and header CRC stay where
- * they are in all later versions; a valid header of a later version means: hands off.
+ * copy with the higher sequence number is the catalogue. Magic, version, header CRC and place stay
+ * where they are in all later versions; a valid header of a later version means: hands off.
  *
  * The body:
  *	dirty marks	(nr_chunks + 7) / 8 bytes, padded with zeros to 8: bit c % 8 of byte c / 8 is set
@@ -71,7 +71,7 @@ struct xd_header {
 	uint32_t flags; /* 0 */
 	uint8_t uuid[16];
 	uint64_t created;
-	uint8_t zero[512 - 96];
+	uint8_t zero[512 - 88];
 };
 
 enum xd_state { XD_LIVE = 1, XD_DELETED = 2, XD_ZEROING = 3 };
