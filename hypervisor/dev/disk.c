@@ -348,6 +348,12 @@ static void dispatch(struct disk *disk)
 	s_time_t wake = never;
 	unsigned int work = 0, started = 0;
 
+	/*
+	 * What was too much is the task's, also for who comes by before it: done functions of one
+	 * drive submit to others, and would do the work of all of them here and now.
+	 */
+	if (READ_ONCE(disk->later.queued))
+		return;
 	/* A driver may find out in start() that it needs a reset. */
 	while (!disk->resetting && disk->in_flight < disk->depth && (c = pick(disk, t, &wake)) &&
 	       !must_wait(disk, c)) {

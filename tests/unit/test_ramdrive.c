@@ -72,6 +72,7 @@ void timer_set(struct timer *t, s_time_t expires)
 void task_queue(struct task *t)
 {
 	task = t;
+	t->queued = true;
 }
 
 void pci_probe_all(void)
@@ -145,6 +146,7 @@ static int request(enum disk_op op, uint64_t sector, uint32_t sectors, const str
 		struct task *t = task;
 
 		task = NULL;
+		t->queued = false;
 		t->fn(t->data);
 	}
 	return ended;
