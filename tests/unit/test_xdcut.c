@@ -10,7 +10,7 @@
 #include "xdram.h"
 
 #define CHUNKS 12
-#define TRIES 8 /* of each cut */
+#define TRIES 12 /* of each cut */
 #define MAX_COMMITS 8
 
 static struct ram *ram;
@@ -88,8 +88,11 @@ typedef int op_fn(struct xd *x);
 
 static int make(struct xd *x, const char *name, uint64_t mib, uint64_t expires)
 {
-	struct xd_disk *d = new_disk(x, name, now, expires, err);
+	static const struct xd_users users = { nobody, NULL };
+	struct xd_disk *d;
 
+	xd_sweep(x, &users);
+	d = new_disk(x, name, now, expires, err);
 	if (d)
 		d->r.uuid[0] = (uint8_t)name[0];
 	return d ? give_size(x, d, mib * MIB, now, commit, err) : -1;
@@ -178,6 +181,36 @@ static const struct {
 };
 #define NR_OPS (sizeof(ops) / sizeof(ops[0]))
 
+static void check_data(const struct xd *x)
+{
+	for (uint32_t i = 0; i < x->nr_disks; i++)
+		each_block(x, x->disks[i], false);
+}
+
+/* A disk of all that is free; its first commit is cut, too, one time out of two. */
+static void go_on(void)
+{
+	struct xd_space space;
+	struct xd x;
+
+	now += 10;
+	for (int again = chance() & 1; again >= 0 && !test_why; again--) {
+		CHECK(!xd_open(&x, &ram->dev, err));
+		if (test_why)
+			return;
+		ram->writes_left = again ? (long)(chance() % 3) : -1;
+		xd_space(&x, now, &space);
+		space.free += space.zeroing;
+		CHECK(!make(&x, "z", space.free + !space.free, 0) || again);
+		xd_close(&x);
+		ram_restart(ram);
+	}
+	now -= 10;
+	CHECK(!xd_open(&x, &ram->dev, err) && xd_find(&x, "z") && !x.damage[0]);
+	check_data(&x);
+	xd_close(&x);
+}
+
 /* After a cut: old or new, no strangers' data, and the next operations succeed. */
 static void check_after(void)
 {
@@ -193,18 +226,9 @@ static void check_after(void)
 	CHECK(!strcmp(got, states[nr_commits]) ||
 	      (nr_commits + 1 < nr_states && !strcmp(got, states[nr_commits + 1])));
 	free(got);
-	for (uint32_t i = 0; i < x.nr_disks; i++)
-		each_block(&x, x.disks[i], false);
-	now += 10;
-	learning = false;
-	CHECK(!make(&x, "z", 1, 0));
-	CHECK(!xd_find(&x, "z") || xd_extent(&x, xd_find(&x, "z"), 0).sectors == MIB);
-	for (uint32_t i = 0; i < x.nr_disks; i++)
-		each_block(&x, x.disks[i], false);
-	now -= 10;
+	check_data(&x);
 	xd_close(&x);
-	CHECK(!xd_open(&x, &ram->dev, err) && xd_find(&x, "z") && !x.damage[0]);
-	xd_close(&x);
+	go_on();
 }
 
 /* cut: number of the write, -1: none. True: it was cut. */
@@ -245,7 +269,7 @@ static void cut_everywhere(unsigned int i)
 				check_after();
 			}
 			if (test_why)
-				printf("operation %u, cut at write %ld\n", i, cut);
+				printf("operation %u, cut at write %ld: %s\n", i, cut, err);
 			ram_back(ram);
 		}
 	run_op(ops[i].fn, -1);

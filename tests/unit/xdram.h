@@ -63,13 +63,17 @@ static inline int ram_write(struct xd_dev *d, uint64_t sector, const void *buf, 
 	return r->dead ? -EIO : 0;
 }
 
+/* Of the sectors before a random one, in the order of writing, all, half or none are lost; behind it, too. */
 static inline void ram_settle(struct ram *r, bool lose)
 {
+	uint32_t pivot = r->nr_dirty ? chance() % (r->nr_dirty + 1) : 0;
+	uint32_t odds[2] = { chance() % 3, chance() % 3 };
+
 	for (uint32_t i = 0; i < r->nr_dirty; i++) {
 		size_t s = r->dirty_list[i];
 
 		r->dirty[s] = 0;
-		if (lose && chance() & 1) {
+		if (lose && chance() % 2 + 1 <= odds[i >= pivot]) {
 			memcpy(r->cache + s * 512, r->stable + s * 512, 512);
 			continue;
 		}

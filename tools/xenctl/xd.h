@@ -90,11 +90,12 @@ static inline bool xd_expired(const struct xd_disk *d, uint64_t now)
 /* "live", "deleted", "being zeroed", "expired" */
 const char *xd_state_name(const struct xd_disk *d, uint64_t now);
 
+/* Frees what somebody began and did not finish, and does not work at any more. */
+void xd_sweep(struct xd *x, const struct xd_users *users);
 /* A new one, without space, being zeroed. NULL: err. */
 struct xd_disk *xd_create(struct xd *x, const struct xd_new *n, uint64_t now, char err[XD_ERR]);
 /*
- * Sets chunks aside for d to have that many sectors. What others left behind half made is free
- * again; when that is not enough, deleted disks go, the oldest first, then expired ones, the least
+ * Sets chunks aside for d to have that many sectors. What others left half made is swept; when that is not enough, deleted disks go, the oldest first, then expired ones, the least
  * recently used first. xd_commit() comes before xd_zero().
  */
 int xd_reserve(struct xd *x, struct xd_disk *d, uint64_t sectors, const struct xd_users *users,

@@ -199,8 +199,7 @@ static void remove_disk(struct xd *x, uint32_t i)
 	x->disks[i] = x->disks[--x->nr_disks];
 }
 
-/* What somebody began and did not finish, and does not work at any more. */
-static void sweep(struct xd *x, const struct xd_disk *but, const struct xd_users *users)
+static void sweep_but(struct xd *x, const struct xd_disk *but, const struct xd_users *users)
 {
 	for (uint32_t i = x->nr_disks; i-- > 0;) {
 		struct xd_disk *d = x->disks[i];
@@ -213,6 +212,11 @@ static void sweep(struct xd *x, const struct xd_disk *but, const struct xd_users
 		if (d->r.state == XD_ZEROING)
 			remove_disk(x, i);
 	}
+}
+
+void xd_sweep(struct xd *x, const struct xd_users *users)
+{
+	sweep_but(x, NULL, users);
 }
 
 /* Deleted before expired, then the older. -1: none is left. */
@@ -313,7 +317,7 @@ static int make_room(struct xd *x, const struct xd_disk *d, uint64_t want,
 	struct xd_space s;
 	int victim;
 
-	sweep(x, d, users);
+	sweep_but(x, d, users);
 	for (;;) {
 		xd_space(x, now, &s);
 		if (s.free >= want)
