@@ -41,6 +41,7 @@ enum { CAP = 0x00, CC = 0x14, CSTS = 0x1c, AQA = 0x24, ASQ = 0x28, ACQ = 0x30, D
 #define CSTS_FATAL 2u
 #define GONE 0xffffffffu
 
+#define MAPPED (1ul << 20) /* of a BAR, by pci_map_bar() */
 #define ADMIN_ENTRIES 16
 #define MAX_ENTRIES 128
 #define MIN_ENTRIES 2
@@ -610,10 +611,11 @@ static int attach(struct nvme *c, const struct pci_func *f, uint8_t *page)
 
 static bool usable(struct nvme *c, const struct pci_func *f)
 {
+	uint64_t len = min(f->bar[0].len, MAPPED) - DOORBELLS;
+
 	c->cap = (uint64_t)reg_read(c, CAP + 4) << 32 | reg_read(c, CAP);
 	c->entries = (uint16_t)min(CAP_ENTRIES(c->cap), (uint64_t)MAX_ENTRIES);
-	c->bells = (uint32_t)min((f->bar[0].len - DOORBELLS) / (2 * CAP_STRIDE(c->cap)),
-				 (uint64_t)MAX_NAMESPACES + 1);
+	c->bells = (uint32_t)min(len / (2 * CAP_STRIDE(c->cap)), (uint64_t)MAX_NAMESPACES + 1);
 	if (c->bells)
 		c->bells--; /* the admin queue's */
 	return reg_read(c, CSTS) != GONE && CAP_NVM(c->cap) && CAP_PAGE_MIN(c->cap) == PAGE_SIZE &&
