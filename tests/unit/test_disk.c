@@ -642,6 +642,31 @@ static void whole_depth(void)
 	CHECK(u.ends == 40);
 }
 
+/* Who competes has his places of the drive and no more, however much he asks for. */
+static void places_by_weight(void)
+{
+	struct item items[2][64] = { 0 };
+	unsigned int held[2] = { 0 };
+	struct user u[2];
+
+	new_drive(32);
+	new_user(&u[0], 100, 0, 0);
+	new_user(&u[1], 300, 0, 0);
+	for (unsigned int n = 0; n < 64; n++)
+		ask(&items[0][n], &u[0], DISK_READ, 8);
+	CHECK(nr_holds == 32);
+	for (unsigned int n = 0; n < 64; n++)
+		ask(&items[1][n], &u[1], DISK_READ, 8);
+	/* As it ends what it has, the places go to the other one, up to 24. */
+	while (u[0].ends < 32 && u[1].c.in_flight < 24 && step(INT64_MAX))
+		;
+	for (unsigned int n = 0; n < nr_holds; n++)
+		held[holds[n]->user == &u[1]]++;
+	CHECK(held[0] == 8 && held[1] == 24);
+	run_all();
+	CHECK(u[0].ends == 64 && u[1].ends == 64);
+}
+
 /* --- limits */
 
 static s_time_t *starts;
@@ -1364,27 +1389,17 @@ static void too_many_drives(void)
 int main(void)
 {
 	static const struct test t[] = {
-		TEST(one_by_one),
-		TEST(what_is_refused),
-		TEST(turns_by_weight),
-		TEST(nobody_waits_for_idle_ones),
-		TEST(whole_depth),
-		TEST(limits_hold),
-		TEST(bursts_are_bounded),
-		TEST(errors_are_retried),
-		TEST(late_ones_only),
-		TEST(slow_reset),
-		TEST(order_after_a_reset),
-		TEST(bad_ones_run_alone),
-		TEST(start_says_no),
-		TEST(a_dead_drive),
-		TEST(fua),
-		TEST(no_recursion),
-		TEST(bounded_work),
-		TEST(two_cpus),
-		TEST(fault_while_starting),
-		TEST(random_campaign),
-		TEST(too_many_drives),
+		TEST(one_by_one),	  TEST(what_is_refused),
+		TEST(turns_by_weight),	  TEST(nobody_waits_for_idle_ones),
+		TEST(whole_depth),	  TEST(places_by_weight),
+		TEST(limits_hold),	  TEST(bursts_are_bounded),
+		TEST(errors_are_retried), TEST(late_ones_only),
+		TEST(slow_reset),	  TEST(order_after_a_reset),
+		TEST(bad_ones_run_alone), TEST(start_says_no),
+		TEST(a_dead_drive),	  TEST(fua),
+		TEST(no_recursion),	  TEST(bounded_work),
+		TEST(two_cpus),		  TEST(fault_while_starting),
+		TEST(random_campaign),	  TEST(too_many_drives),
 	};
 
 	return TEST_RUN(t);

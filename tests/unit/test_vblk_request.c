@@ -211,6 +211,18 @@ static void segments(void)
 	}
 }
 
+/* Halves of a block are not a block. */
+static void halves(void)
+{
+	struct blkif_request_segment s[2] = { { .last_sect = 3 },
+					      { .first_sect = 4, .last_sect = 7 } };
+	struct vblk_io io = { .kind = VBLK_READ, .nr_segs = 2 };
+	struct vblk_shape shape = plain;
+
+	shape.block = 8;
+	CHECK(vblk_check_segs(&io, &shape, s) == ERROR);
+}
+
 static void where_segments_go(void)
 {
 	static const struct {
@@ -503,11 +515,8 @@ static void conflicts(void)
 	static const struct {
 		const struct vblk_extent *a, *b;
 		bool overlap;
-	} places[] = { { &low, &low, true },
-		       { &low, &middle, true },
-		       { &middle, &next, true },
-		       { &low, &next, false },
-		       { &low, &other, false } };
+	} places[] = { { &low, &low, true },   { &low, &middle, true }, { &middle, &next, true },
+		       { &low, &next, false }, { &next, &low, false },	{ &low, &other, false } };
 
 	for (unsigned int i = 0; i < ARRAY_SIZE(places); i++)
 		for (unsigned int bits = 0; bits < 64; bits++) {
@@ -539,10 +548,9 @@ static void conflicts(void)
 int main(void)
 {
 	static const struct test t[] = {
-		TEST(direct),	TEST(indirect),		 TEST(discards),
-		TEST(segments), TEST(where_segments_go), TEST(random_slots),
-		TEST(pieces),	TEST(big_pieces),	 TEST(extents),
-		TEST(placing),	TEST(conflicts),
+		TEST(direct),	  TEST(indirect),	   TEST(discards),     TEST(segments),
+		TEST(halves),	  TEST(where_segments_go), TEST(random_slots), TEST(pieces),
+		TEST(big_pieces), TEST(extents),	   TEST(placing),      TEST(conflicts),
 	};
 
 	return TEST_RUN(t);
