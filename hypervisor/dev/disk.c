@@ -9,7 +9,8 @@
  *
  * Turns: surplus round robin. Starting a request costs its client credit; who has none left
  * goes to the end of the list, and when nobody has any all get some, by weight. While
- * clients compete, each may have its share of the drive's places and no more. A limit
+ * clients compete, each may have its share of the drive's places and no more: so weights divide the
+ * work of a drive with one place, and the requests of one with many, whatever their sizes. A limit
  * (IOPS, bytes/s) is a time before which the client's next request does not start.
  *
  * Failures: every attempt that ends in an error, a time-out or a fault of the device counts,

@@ -605,6 +605,27 @@ static void turns_by_weight(void)
 	}
 }
 
+/* A drive with many places: weights divide the requests, however different in size. */
+static void requests_by_weight(void)
+{
+	static const uint32_t sizes[][2] = { { 8, 256 }, { 256, 8 }, { 64, 64 } };
+
+	for (unsigned int parallel = 0; parallel < 2; parallel++)
+		for (unsigned int n = 0; n < ARRAY_SIZE(sizes); n++) {
+			unsigned int share[2];
+			struct user u[2];
+
+			new_drive(32);
+			serial = !parallel;
+			new_user(&u[0], 100, 0, 0);
+			new_user(&u[1], 300, 0, 0);
+			if (parallel)
+				per_sector = 0;
+			compete(u, 2, 48, sizes[n], 20000, share);
+			CHECK(near(u[1].ends * 1000 / (u[0].ends + u[1].ends), 750, 30));
+		}
+}
+
 /* Who has nothing to do does not save credit, and the drive is never idle because of it. */
 static void nobody_waits_for_idle_ones(void)
 {
@@ -1389,17 +1410,29 @@ static void too_many_drives(void)
 int main(void)
 {
 	static const struct test t[] = {
-		TEST(one_by_one),	  TEST(what_is_refused),
-		TEST(turns_by_weight),	  TEST(nobody_waits_for_idle_ones),
-		TEST(whole_depth),	  TEST(places_by_weight),
-		TEST(limits_hold),	  TEST(bursts_are_bounded),
-		TEST(errors_are_retried), TEST(late_ones_only),
-		TEST(slow_reset),	  TEST(order_after_a_reset),
-		TEST(bad_ones_run_alone), TEST(start_says_no),
-		TEST(a_dead_drive),	  TEST(fua),
-		TEST(no_recursion),	  TEST(bounded_work),
-		TEST(two_cpus),		  TEST(fault_while_starting),
-		TEST(random_campaign),	  TEST(too_many_drives),
+		TEST(one_by_one),
+		TEST(what_is_refused),
+		TEST(turns_by_weight),
+		TEST(requests_by_weight),
+		TEST(nobody_waits_for_idle_ones),
+		TEST(whole_depth),
+		TEST(places_by_weight),
+		TEST(limits_hold),
+		TEST(bursts_are_bounded),
+		TEST(errors_are_retried),
+		TEST(late_ones_only),
+		TEST(slow_reset),
+		TEST(order_after_a_reset),
+		TEST(bad_ones_run_alone),
+		TEST(start_says_no),
+		TEST(a_dead_drive),
+		TEST(fua),
+		TEST(no_recursion),
+		TEST(bounded_work),
+		TEST(two_cpus),
+		TEST(fault_while_starting),
+		TEST(random_campaign),
+		TEST(too_many_drives),
 	};
 
 	return TEST_RUN(t);
