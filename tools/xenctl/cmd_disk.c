@@ -193,6 +193,7 @@ int cmd_disk(int argc, char **argv)
 		command_fn *fn;
 	} parts[] = {
 		{ "list", disk_list },
+		{ "init", cmd_disk_init },
 	};
 
 	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]) && argc > 1; i++)

@@ -26,8 +26,12 @@ static const struct command {
 	  cmd_console },
 	{ "info", "[--json]", "show the machine: processors, memory, scheduler", cmd_info },
 	{ "dmesg", "", "show the hypervisor's log", cmd_dmesg },
-	{ "disk", "list [--json]", "show the drives, their health and who uses what of them",
+	{ "disk", "list [--json] | init [--chunk SIZE] [--force] DEVICE",
+	  "list: show the drives, their health and who uses what of them;\n"
+	  "init: make a partition or a drive space for virtual disks (a XenoDisk)",
 	  cmd_disk },
+	{ "vd", "create|list|show|resize|delete|undelete|renew|config|import|export|attach|...",
+	  "virtual disks on XenoDisks; xenctl vd alone shows how each is used", cmd_vd },
 	{ "block-attach", "DOMAIN DISK",
 	  "give a running domain a disk, written as in disk = [ ... ] of a\n"
 	  "configuration: phy:/dev/xvdb3,xvdb,w",

@@ -80,6 +80,8 @@ bool xd_name_ok(const char *name);
 struct xd_disk *xd_find(const struct xd *x, const char *name);
 /* The one deleted last of that name, or by its uuid. */
 struct xd_disk *xd_find_deleted(const struct xd *x, const char *name);
+/* The key that was shown: key, or else name when that is what found d; or NULL. */
+const char *xd_key_of(const struct xd_disk *d, const char *name, const char *key);
 /* May the holder of key (NULL: none given) do it? Live disks only; expired_too: for renewing. */
 int xd_may(const struct xd_disk *d, const char *key, bool writable, bool expired_too, uint64_t now,
 	   char err[XD_ERR]);

@@ -101,6 +101,16 @@ const char *xd_state_name(const struct xd_disk *d, uint64_t now)
 	return xd_expired(d, now) ? "expired" : names[d->r.state];
 }
 
+const char *xd_key_of(const struct xd_disk *d, const char *name, const char *key)
+{
+	uint8_t id[16];
+
+	if (key && *key)
+		return key;
+	return hex128(name, id) && (same_key(id, d->r.rw_key) || same_key(id, d->r.ro_key)) ? name :
+											      NULL;
+}
+
 int xd_may(const struct xd_disk *d, const char *key, bool writable, bool expired_too, uint64_t now,
 	   char err[XD_ERR])
 {
@@ -298,7 +308,7 @@ static int give_chunks(const struct xd *x, struct xd_disk *d, uint8_t *taken, ui
 static int no_room(const struct xd *x, const struct xd_disk *d, uint64_t want, uint64_t have,
 		   char *err)
 {
-	return xd_fail(err, "%s: no room: it takes %llu chunks of %llu bytes, and %llu are free",
+	return xd_fail(err, "%s: no room: it takes %llu chunks of %llu bytes, and %llu can be had",
 		       d->r.name, (unsigned long long)want,
 		       (unsigned long long)x->chunk_sectors * XD_SECTOR, (unsigned long long)have);
 }
@@ -345,8 +355,6 @@ int xd_reserve(struct xd *x, struct xd_disk *d, uint64_t sectors, const struct x
 			       XD_BLOCK);
 	if (need <= have)
 		return 0;
-	if (need > x->nr_chunks)
-		return no_room(x, d, need - have, x->nr_chunks, err);
 	taken = calloc(1, x->nr_chunks);
 	if (!taken)
 		return xd_fail(err, "out of memory");
