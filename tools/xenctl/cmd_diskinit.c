@@ -90,8 +90,10 @@ static void refuse_in_use(struct vd_store *s)
 	if (s->is_file)
 		return;
 	strcpy(spec.target, s->path);
-	if (disk_resolve(&spec, &m, err))
-		die("%s", err);
+	if (!disk_resolve(&spec, &m, err))
+		return;
+	err[strcspn(err, ";")] = 0; /* advice for guests' disks */
+	die("%s", err);
 }
 
 /* --- the partition's type */
@@ -193,14 +195,17 @@ int cmd_disk_init(int argc, char **argv)
 	}
 	if (!path)
 		return EXIT_USAGE;
-	if (vd_open_device(&s, path, true, err))
+	if (vd_open_device(&s, path, false, err))
 		die("%s", err);
-	if (flock(s.fd, LOCK_EX | LOCK_NB))
-		die("%s: another xenctl is at it", path);
 	refuse_in_use(&s);
 	what = what_is_there(&s);
 	if (what && !force)
 		die("%s: there is %s on it; --force destroys it", path, what);
+	vd_close(&s);
+	if (vd_open_device(&s, path, true, err))
+		die("%s", err);
+	if (flock(s.fd, LOCK_EX | LOCK_NB))
+		die("%s: another xenctl is at it", path);
 	if (getrandom(uuid, sizeof(uuid), 0) != sizeof(uuid))
 		die("no random numbers: %s", strerror(errno));
 	if (xd_init(&s.dev, chunk ? chunk_size(chunk) : XD_CHUNK_DEFAULT, uuid,

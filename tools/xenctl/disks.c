@@ -19,6 +19,7 @@
 
 #include "disks.h"
 #include "hyp.h"
+#include "vd.h"
 #include "xenctl.h"
 
 #define SYS_PATH 4096
@@ -210,12 +211,44 @@ static int check_use(const struct disk_spec *s, const struct disk_map *m, char *
 
 /* --- all of it */
 
+/* "vd:NAME[:KEY]", cut in two. */
+struct virtual
+{
+	char name[DISK_TEXT_MAX];
+	const char *key; /* NULL: none */
+};
+
+static void cut_virtual(const struct disk_spec *s, struct virtual *v)
+{
+	char *colon;
+
+	strcpy(v->name, s->target + 3);
+	colon = strchr(v->name, ':');
+	if (colon)
+		*colon++ = 0;
+	v->key = colon;
+}
+
+static int resolve_virtual(const struct disk_spec *s, struct disk_map *m, char *err)
+{
+	bool writable = !(s->flags & XENO_VBLKF_READ_ONLY);
+	struct virtual v;
+	struct vd_map map;
+
+	cut_virtual(s, &v);
+	if (vd_resolve(v.name, v.key, writable, &map, err, DISK_ERR))
+		return -1;
+	m->n = map.n;
+	memcpy(m->x, map.x, map.n * sizeof(map.x[0]));
+	return 0;
+}
+
 int disk_resolve(const struct disk_spec *s, struct disk_map *m, char err[DISK_ERR])
 {
 	struct stat st;
 
 	if (s->target[0] != '/')
-		return disk_fail(err, "%s: there are no virtual disks yet", s->target);
+		return resolve_virtual(s, m, err) ? -1 : check_use(s, m, err);
 	if (stat(s->target, &st))
 		return disk_fail(err, "%s: %s", s->target, strerror(errno));
 	if (!S_ISBLK(st.st_mode))
@@ -255,13 +288,20 @@ int disk_attach(uint16_t domid, const struct disk_spec *s, char err[DISK_ERR])
 				       .weight = s->limits.weight,
 				       .iops_limit = s->limits.iops,
 				       .bytes_limit = s->limits.rate };
+	struct virtual v;
 	struct disk_map m;
 	int error;
 
 	if (disk_resolve(s, &m, err))
 		return -1;
 	memcpy(u.label, s->target, strnlen(s->target, sizeof(u.label) - 1));
+	if (s->target[0] != '/') {
+		cut_virtual(s, &v);
+		snprintf(u.label, sizeof(u.label), "vd:%.60s", v.name); /* not its key */
+	}
 	error = hyp_vblk_set(domid, &u, m.x, m.n);
+	if (!error && s->target[0] != '/')
+		vd_touch(v.name);
 	return error ? attach_failed(s, error, err) : 0;
 }
 
