@@ -430,6 +430,12 @@ void disk_unlock(struct disk *disk)
 	spin_unlock(&disk->lock);
 }
 
+void disk_unlock_later(struct disk *disk)
+{
+	task_queue(&disk->later);
+	spin_unlock(&disk->lock);
+}
+
 static bool later(void *data)
 {
 	struct disk *disk = data;
@@ -526,17 +532,17 @@ void disk_client_add(struct disk_client *c)
 {
 	c->weight = max(c->weight, 1u);
 	c->weight = min(c->weight, (unsigned int)MAX_WEIGHT);
-	disk_lock(c->disk);
+	spin_lock(&c->disk->lock);
 	list_add_tail(&c->disk->clients, &c->link);
-	disk_unlock(c->disk);
+	spin_unlock(&c->disk->lock);
 }
 
 void disk_client_remove(struct disk_client *c)
 {
-	disk_lock(c->disk);
+	spin_lock(&c->disk->lock);
 	ASSERT(!c->waiting && !c->in_flight);
 	list_del(&c->link);
-	disk_unlock(c->disk);
+	spin_unlock(&c->disk->lock);
 }
 
 unsigned int disk_count(void)

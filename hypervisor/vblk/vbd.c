@@ -361,7 +361,7 @@ static void set_limits(struct vbd *v, const struct xeno_ctl_vblk_set *u)
 		c->iops_limit = (uint32_t)u->iops_limit;
 		c->bytes_limit = u->bytes_limit;
 		c->not_before = 0;
-		disk_unlock(c->disk);
+		disk_unlock_later(c->disk);
 	}
 }
 
@@ -624,13 +624,13 @@ static void tell(const struct vbd *v, struct xeno_ctl_vblk_info *u, struct xeno_
 	for (unsigned int i = 0; i < v->nr_clients; i++) {
 		const struct disk_client *c = &v->clients[i];
 
-		disk_lock(c->disk);
+		spin_lock(&c->disk->lock); /* not disk_lock(): our lock is a done function's, too */
 		u->reads += c->reads;
 		u->writes += c->writes;
 		u->read_sectors += c->read_sectors;
 		u->written_sectors += c->written_sectors;
 		u->errors += c->errors;
-		disk_unlock(c->disk);
+		spin_unlock(&c->disk->lock);
 	}
 	for (unsigned int i = 0; i < v->n; i++)
 		x[i] = (struct xeno_vblk_extent){ .drive = v->x[i].drive,

@@ -143,6 +143,8 @@ void disk_complete(struct disk *disk, struct disk_req *r, int error);
 /* Interrupt handlers: around their work. Unlocking dispatches what can go, and calls done functions. */
 void disk_lock(struct disk *disk);
 void disk_unlock(struct disk *disk);
+/* With locks held that done functions take: a task does what disk_unlock() would. */
+void disk_unlock_later(struct disk *disk);
 /* The device reports a fault that needs a reset (disk->lock held): all in flight is repeated after it. */
 void disk_fault(struct disk *disk, const char *what);
 
