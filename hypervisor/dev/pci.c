@@ -3,6 +3,9 @@
  * PCI functions of our own: found, offered to the drivers of the table, and hidden from domain
  * 0 when a driver has taken them. All of this is done before domain 0 exists.
  *
+ * The bridges on the way to a hidden function stay as they are, whatever domain 0 writes to them: it
+ * would put a port behind which it sees nothing to sleep, or give the bus another number.
+ *
  * Hidden means: its configuration space reads as absent through ports 0xcf8 to 0xcff
  * (x86/emulate.c asks pci_hidden()), its memory BARs cannot be mapped, its I/O BARs are not in
  * domain 0's bitmap, its MSIs cannot be taken (event/msi.c). Memory-mapped configuration space
@@ -57,12 +60,18 @@
 static const struct pci_driver *const drivers[] = { &virtio_blk_driver, &ahci_driver, &ide_driver,
 						    &nvme_driver };
 
-static uint64_t hidden[NR_PORTS / 64], denied_ports[NR_PORTS / 64];
+static uint64_t hidden[NR_PORTS / 64], kept[NR_PORTS / 64], denied_ports[NR_PORTS / 64];
 static uint16_t bridges[NR_BUSES]; /* to each bus, from a lower one; 0: it is a root */
 
 bool pci_hidden(uint16_t bdf)
 {
 	return test_bit(hidden, bdf);
+}
+
+/* BARs of its own may be sized and moved. */
+bool pci_kept(uint16_t bdf, unsigned int reg)
+{
+	return test_bit(kept, bdf) && (reg < REG_BAR0 || reg >= REG_BUSES);
 }
 
 void ioport_deny(unsigned int first, unsigned int n)
@@ -303,6 +312,8 @@ static void reserve(uint64_t start, uint64_t end)
 static void hide(const struct pci_func *f)
 {
 	set_bit(hidden, f->bdf);
+	for (uint16_t b = f->bdf; (b = bridges[b >> 8]);)
+		set_bit(kept, b);
 	for (unsigned int n = 0; n < NR_BARS; n++) {
 		if (!f->bar[n].len || !f->bar[n].addr)
 			continue;

@@ -287,11 +287,17 @@ static bool is_pci_port(unsigned int port, unsigned int size)
 	return port + size > PCI_PORT_FIRST && port <= PCI_PORT_LAST;
 }
 
-/* The access is to the configuration of a function that the hypervisor drives (dev/pci.c). */
-static bool is_hidden(unsigned int port, unsigned int size)
+/* The access is to the configuration of what the hypervisor drives or needs (dev/pci.c). */
+static bool is_hidden(unsigned int port, unsigned int size, bool write)
 {
-	return port + size > PCI_PORT_DATA && port <= PCI_PORT_LAST &&
-	       pci_hidden((uint16_t)(inl(PCI_PORT_FIRST) >> 8));
+	uint32_t where;
+	uint16_t bdf;
+
+	if (port + size <= PCI_PORT_DATA || port > PCI_PORT_LAST)
+		return false;
+	where = inl(PCI_PORT_FIRST);
+	bdf = (uint16_t)(where >> 8);
+	return pci_hidden(bdf) || (write && pci_kept(bdf, where & 0xfc));
 }
 
 /*
@@ -312,7 +318,7 @@ static uint32_t port_in(unsigned int port, unsigned int size)
 		return is_pit_counter(port) ? 0 : ~0u;
 	if (pci)
 		pci_ports_lock();
-	if (!pci || !is_hidden(port, size))
+	if (!pci || !is_hidden(port, size, false))
 		v = size == 1 ? inb(port) : size == 2 ? inw(port) : inl(port);
 	if (pci)
 		pci_ports_unlock();
@@ -327,7 +333,7 @@ static void port_out(unsigned int port, unsigned int size, uint32_t v)
 		return;
 	if (pci)
 		pci_ports_lock();
-	if (pci && is_hidden(port, size))
+	if (pci && is_hidden(port, size, true))
 		; /* it is not there */
 	else if (size == 1)
 		outb(port, v);

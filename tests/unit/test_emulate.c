@@ -22,6 +22,7 @@
 #define CODE 0x100
 #define DATA 0x1000
 #define HIDDEN_BDF 0x0020
+#define KEPT_BDF 0x0028
 
 /* --- the world around */
 
@@ -50,6 +51,11 @@ void pci_ports_unlock(void)
 bool pci_hidden(uint16_t bdf)
 {
 	return bdf == HIDDEN_BDF;
+}
+
+bool pci_kept(uint16_t bdf, unsigned int reg)
+{
+	return bdf == KEPT_BDF && reg != 0x10;
 }
 
 static struct cpu_regs regs;
@@ -502,6 +508,17 @@ static void hidden_functions(void)
 		CHECK(pci_address == cases[i].address && do_in(0xcf8, 4) == cases[i].address);
 		all_accesses(cases[i].there);
 	}
+	/* A bridge: it can be read. */
+	do_out(0xcf8, 4, 0x80002840);
+	data_out = 0;
+	CHECK(do_in(0xcfc, 4) == pci_data && do_in(0xcff, 1) == (pci_data & 0xff));
+	do_out(0xcfc, 4, 3);
+	do_out(0xcfd, 1, 3);
+	do_out(0xcfb, 2, 3);
+	CHECK(!data_out);
+	do_out(0xcf8, 4, 0x80002810);
+	do_out(0xcfe, 1, 3);
+	CHECK(data_out == 1);
 	/* By strings, too. */
 	do_out(0xcf8, 4, 0x80002000);
 	data_in = data_out = 0;

@@ -33,6 +33,8 @@ struct pci_driver {
 void pci_probe_all(void);
 /* Hidden from domain 0? For its accesses to ports 0xcf8 to 0xcff (x86/emulate.c). */
 bool pci_hidden(uint16_t bdf);
+/* A register of a bridge on the way to a hidden function: domain 0's writes to it go nowhere. */
+bool pci_kept(uint16_t bdf, unsigned int reg);
 
 /* --- for probes */
 unsigned int pci_capability(uint16_t bdf, unsigned int id, unsigned int after); /* 0: no (more) */
