@@ -175,11 +175,14 @@ static inline bool that_one(const struct xd_disk *d, void *priv)
 static inline struct xd_disk *new_disk(struct xd *x, const char *name, uint64_t now,
 				       uint64_t expires, char *err)
 {
+	uint32_t seed = xd_crc32c(name, strlen(name)) + (uint32_t)now;
 	uint8_t id[3][16];
 	struct xd_new n = { name, "me", id[0], id[1], id[2], expires, false };
 
-	for (unsigned int i = 0; i < sizeof(id); i++)
-		((uint8_t *)id)[i] = (uint8_t)((i + now + (uint8_t)*name) * 167 >> 3);
+	for (unsigned int i = 0; i < sizeof(id); i++) {
+		seed = seed * 1664525 + 1013904223;
+		((uint8_t *)id)[i] = (uint8_t)(seed >> 24);
+	}
 	return xd_create(x, &n, now, err);
 }
 
