@@ -93,7 +93,7 @@ static void repeat(struct disk *disk, struct disk_req *r, bool failed)
 {
 	unstart(disk, r);
 	r->tries += failed;
-	if (r->tries >= MAX_TRIES || disk->dead) {
+	if (r->tries >= MAX_TRIES || disk->dead || r->client->stopped) {
 		finish(disk, r, -EIO);
 		return;
 	}
@@ -124,28 +124,33 @@ void disk_complete(struct disk *disk, struct disk_req *r, int error)
 		return;
 	}
 	unstart(disk, r);
-	if (needs_flush(disk, r))
-		flush_it(r);
-	else
+	if (!needs_flush(disk, r))
 		finish(disk, r, 0);
+	else if (r->client->stopped)
+		finish(disk, r, -EIO);
+	else
+		flush_it(r);
 }
 
 /* --- resets */
+
+static void fail_queue(struct disk_client *c)
+{
+	struct disk_req *r;
+
+	while ((r = first_req(&c->queue))) {
+		list_del(&r->link);
+		finish(c->disk, r, -EIO);
+	}
+	c->waiting = 0;
+}
 
 static void fail_queued(struct disk *disk)
 {
 	struct list *p;
 
-	list_for_each(p, &disk->clients) {
-		struct disk_client *c = list_entry(p, struct disk_client, link);
-		struct disk_req *r;
-
-		while ((r = first_req(&c->queue))) {
-			list_del(&r->link);
-			finish(disk, r, -EIO);
-		}
-		c->waiting = 0;
-	}
+	list_for_each(p, &disk->clients)
+		fail_queue(list_entry(p, struct disk_client, link));
 }
 
 /* Backwards, so that the queues keep the order. Those without a deadline have failed. */
@@ -470,15 +475,15 @@ static uint32_t most_sectors(const struct disk *disk, enum disk_op op)
 /* What no driver needs to look at. False: it has an end already. */
 static bool acceptable(struct disk *disk, struct disk_req *r)
 {
-	bool transfer = r->op != DISK_DISCARD, bad;
+	bool transfer = r->op != DISK_DISCARD, bad = disk->dead || r->client->stopped;
 
 	if (r->op == DISK_FLUSH) {
-		if (disk->can_flush && !disk->dead)
+		if (disk->can_flush && !bad)
 			return true;
-		finish(disk, r, disk->dead ? -EIO : 0);
+		finish(disk, r, bad ? -EIO : 0);
 		return false;
 	}
-	bad = disk->dead || r->sector > disk->sectors || r->sectors > disk->sectors - r->sector ||
+	bad = bad || r->sector > disk->sectors || r->sectors > disk->sectors - r->sector ||
 	      !r->sectors || r->sectors > most_sectors(disk, r->op) ||
 	      (r->op != DISK_READ && disk->read_only) ||
 	      (r->op == DISK_DISCARD && !disk->can_discard) ||
@@ -543,6 +548,15 @@ void disk_client_remove(struct disk_client *c)
 	ASSERT(!c->waiting && !c->in_flight);
 	list_del(&c->link);
 	spin_unlock(&c->disk->lock);
+}
+
+void disk_client_stop(struct disk_client *c, bool stop)
+{
+	spin_lock(&c->disk->lock);
+	c->stopped = stop;
+	if (stop)
+		fail_queue(c);
+	disk_unlock_later(c->disk);
 }
 
 unsigned int disk_count(void)

@@ -12,6 +12,9 @@
  * go side by side. A flush asks every drive of the device. A barrier waits for all requests before it,
  * flushes, writes with FUA, and nothing behind it is taken from the ring until it is done.
  *
+ * Nobody waits for an answer of a device that is being closed: its requests end as soon as no
+ * drive works on them.
+ *
  * An impossible index ends the service of the ring: the device is closed, its requests in
  * flight end without an answer, and the domain goes on without that device.
  */
@@ -227,7 +230,7 @@ static void piece_done(struct disk_req *r, int error)
 	bool more;
 
 	spin_lock(&b->lock);
-	if (error)
+	if (error || q->v->closing)
 		q->failed = true;
 	more = !q->failed && advance(q);
 	if (!more)
@@ -404,6 +407,12 @@ static bool pin_ring(struct vbd *v, const grant_ref_t *refs, unsigned int n)
 	return true;
 }
 
+static void stop_clients(struct vbd *v, bool stop)
+{
+	for (unsigned int i = 0; i < v->nr_clients; i++)
+		disk_client_stop(&v->clients[i], stop);
+}
+
 const char *vbd_connect(struct vbd *v, const grant_ref_t *refs, unsigned int nr_pages,
 			uint32_t port)
 {
@@ -421,6 +430,7 @@ const char *vbd_connect(struct vbd *v, const grant_ref_t *refs, unsigned int nr_
 		return "the event channel is not one for the back end";
 	}
 	v->port = port;
+	stop_clients(v, false);
 	/* Where a front end that was here before had got to does not matter: all is answered. */
 	v->req_cons = v->rsp_prod = READ_ONCE(head(v)->rsp_prod);
 	v->closing = v->barrier = false;
@@ -435,6 +445,7 @@ bool vbd_disconnect(struct vbd *v)
 		req_put(v->held);
 		v->held = NULL;
 	}
+	stop_clients(v, true);
 	if (v->in_flight)
 		return false;
 	unpin_ring(v);

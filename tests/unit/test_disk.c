@@ -354,7 +354,7 @@ static void new_drive(unsigned int depth)
 static void submit_again(struct item *i);
 static bool campaign;
 
-/* It ends with success when the drive did it, and with an error for one of four reasons. */
+/* It ends with success when the drive did it, and with an error for one of five reasons. */
 static void check_end(const struct item *i)
 {
 	const struct disk_req *r = &i->r;
@@ -362,7 +362,8 @@ static void check_end(const struct item *i)
 
 	CHECK(!r->held_segs && (r->op != DISK_WRITE || !r->sectors == !r->nr_segs || i->error));
 	if (i->error) {
-		CHECK(i->failed == MAX_TRIES || i->refused || disk.dead || !i->attempts);
+		CHECK(i->failed == MAX_TRIES || i->refused || disk.dead || !i->attempts ||
+		      r->client->stopped);
 		return;
 	}
 	CHECK(i->failed < MAX_TRIES && !i->refused);
@@ -1026,6 +1027,68 @@ static void a_dead_drive(void)
 	disk_client_remove(&u[1].c);
 }
 
+static enum fault bad_if_stopped(struct item *i)
+{
+	return i->user->c.stopped ? BAD : GOOD;
+}
+
+static enum fault all_silent(struct item *i)
+{
+	return SILENT;
+}
+
+/* What the drive has ends as it does, all else fails, and nobody else notices. */
+static void a_stopped_client(void)
+{
+	struct item items[20] = { 0 };
+	struct user u[2];
+
+	new_drive(4);
+	new_user(&u[0], 100, 0, 1);
+	new_user(&u[1], 100, 0, 0);
+	for (unsigned int n = 0; n < 20; n++)
+		ask(&items[n], &u[n / 10], DISK_WRITE, 8);
+	CHECK(u[0].c.in_flight == 1 && u[0].c.waiting == 9);
+	faults = bad_if_stopped;
+	disk_client_stop(&u[0].c, true);
+	CHECK(!u[0].ends && task);
+	run_task();
+	CHECK(u[0].ends == 9 && u[0].errors == 9 && items[0].where == ASKED);
+	for (unsigned int op = DISK_READ; op <= DISK_DISCARD; op++) {
+		ask(&items[1], &u[0], (enum disk_op)op, 8);
+		CHECK(items[1].where == DONE && items[1].error == -EIO);
+	}
+	run_all();
+	CHECK(items[0].attempts == 1 && items[0].error == -EIO && u[0].errors == 14);
+	CHECK(u[1].ends == 10 && !u[1].errors);
+	CHECK(!u[0].c.waiting && !u[0].c.in_flight);
+	faults = NULL;
+	disk_client_stop(&u[0].c, false);
+	u[0].c.not_before = 0;
+	ask(&items[1], &u[0], DISK_READ, 8);
+	run_all();
+	CHECK(items[1].where == DONE && !items[1].error);
+	/* In the hands of a drive that never answers: until the reset, no longer. */
+	new_drive(4);
+	new_user(&u[0], 100, 0, 0);
+	faults = all_silent;
+	for (unsigned int n = 0; n < 6; n++)
+		ask(&items[n], &u[0], DISK_WRITE, 8);
+	disk_client_stop(&u[0].c, true);
+	run_all();
+	CHECK(u[0].ends == 6 && u[0].errors == 6 && resets == 1);
+	/* A write that has only to be flushed. */
+	new_drive(4);
+	new_user(&u[0], 100, 0, 0);
+	prepare(&items[0], &u[0], DISK_WRITE, 0, 8);
+	items[0].r.fua = true;
+	submit(&items[0]);
+	disk_client_stop(&u[0].c, true);
+	run_all();
+	CHECK(items[0].where == DONE && items[0].error && !items[0].flushes);
+	disk_client_remove(&u[0].c);
+}
+
 /* --- FUA */
 
 static void fua(void)
@@ -1426,6 +1489,7 @@ int main(void)
 		TEST(bad_ones_run_alone),
 		TEST(start_says_no),
 		TEST(a_dead_drive),
+		TEST(a_stopped_client),
 		TEST(fua),
 		TEST(no_recursion),
 		TEST(bounded_work),

@@ -78,7 +78,8 @@ struct disk_client {
 
 	/* protected by disk->lock */
 	struct list link, queue; /* in disk->clients; requests waiting */
-	int credit; /* <= 0: the turn is over */
+	int credit;   /* <= 0: the turn is over */
+	bool stopped; /* nothing is started or repeated for it */
 	unsigned int waiting, in_flight;
 	s_time_t not_before; /* the limits hold it back until then */
 	uint64_t reads, writes, read_sectors, written_sectors, errors;
@@ -155,6 +156,11 @@ void disk_client_init(struct disk_client *c, struct disk *disk);
 void disk_client_add(struct disk_client *c);
 /* Has nothing queued or in flight (the caller saw to it). */
 void disk_client_remove(struct disk_client *c);
+/*
+ * Its requests fail from now on, those that wait for their turn or a repetition too: only what the
+ * driver has takes its time. Or no longer so. Any locks below RANK_DISK held.
+ */
+void disk_client_stop(struct disk_client *c, bool stop);
 /* Queues requests; done of each is called some time later, maybe before this returns. */
 void disk_submit(struct disk_req *r);
 /* Several of one client at once: they reach the device in one batch. */
