@@ -195,7 +195,7 @@ static void vbd_free(struct vbd *v)
 {
 	for (unsigned int i = 0; i < v->nr_clients; i++)
 		disk_client_remove(&v->clients[i]);
-	if (v->b->slot[v->slot] == v)
+	if (v->inserted)
 		v->b->slot[v->slot] = NULL;
 	list_del(&v->link);
 	hyp_free(v->clients);
@@ -447,6 +447,7 @@ static int insert(struct vblk_domain *b, struct vbd *v)
 	if (v->slot == XENO_VBLK_MAX_DEVICES)
 		return -ENOSPC;
 	b->slot[v->slot] = v;
+	v->inserted = true;
 	list_add_tail(&all, &v->link);
 	return 0;
 }

@@ -45,7 +45,8 @@ struct vbd_ring_page {
 
 struct vbd {
 	struct vblk_domain *b;
-	unsigned int slot; /* in b->slot */
+	unsigned int slot; /* in b->slot, if inserted */
+	bool inserted;
 	struct list link;  /* of all devices; lock of that list */
 	uint32_t dev, flags;
 	char label[XENO_NAME_MAX];
