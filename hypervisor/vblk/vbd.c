@@ -4,7 +4,7 @@
  * the guest's front end wishes, which it says in its directory.
  *
  * The back end's nodes are in the guest's own tree, at hyp/vbd/<dev>, where the guest reads only.
- * A change below the guest's device/ makes the domain's task look at all its devices: each goes
+ * A change below the guest's device/ makes the domain's task look at its devices: each goes
  * where its front end's state and its own leads it (look()). So nothing depends on the
  * order of events, and a front end that does nonsense only harms its own device.
  *
@@ -18,6 +18,7 @@
 #include <hyp/vbd.h>
 
 #define MAX_DEV (1u << 31)
+#define LOOKS 4 /* at devices in one go */
 #define FLAGS (XENO_VBLKF_READ_ONLY | XENO_VBLKF_SHARED | XENO_VBLKF_CDROM | XENO_VBLKF_PERSISTENT)
 #define XVD_FIRST 51712u /* xvda: block major 202 */
 #define XVD_NR 16u	 /* of those numbers */
@@ -195,8 +196,10 @@ static void vbd_free(struct vbd *v)
 {
 	for (unsigned int i = 0; i < v->nr_clients; i++)
 		disk_client_remove(&v->clients[i]);
-	if (v->inserted)
+	if (!list_empty(&v->link)) { /* it had been inserted */
 		v->b->slot[v->slot] = NULL;
+		v->b->used &= ~BIT(v->slot);
+	}
 	list_del(&v->link);
 	hyp_free(v->clients);
 	hyp_free(v->limits);
@@ -227,42 +230,64 @@ static void look(struct vbd *v)
 	}
 }
 
-static bool look_at_all(void *data)
+static void look_at(struct vblk_domain *b, unsigned int i)
+{
+	spin_lock(&all_lock);
+	spin_lock(&b->lock);
+	if (b->slot[i] && !domain_is_dying(b->d))
+		look(b->slot[i]);
+	spin_unlock(&b->lock);
+	spin_unlock(&all_lock);
+	vbd_run(b, i);
+}
+
+/* Takes the next slot in turn from what is to do. False: there is none. */
+static bool take_slot(struct vblk_domain *b, unsigned int *slot)
+{
+	unsigned int at = READ_ONCE(b->at) % XENO_VBLK_MAX_DEVICES;
+	uint64_t todo = __atomic_load_n(&b->todo, __ATOMIC_SEQ_CST);
+
+	if (!todo)
+		return false;
+	*slot = find_first_set(todo >> at ? todo >> at << at : todo);
+	WRITE_ONCE(b->at, *slot + 1);
+	test_and_clear_atomic(&b->todo, *slot);
+	return true;
+}
+
+static bool look_at_some(void *data)
 {
 	struct vblk_domain *b = data;
 	struct domain *d = b->d;
+	unsigned int slot;
 
 	__atomic_store_n(&b->dirty, false, __ATOMIC_SEQ_CST);
-	for (unsigned int i = 0; i < XENO_VBLK_MAX_DEVICES; i++) {
-		if (!READ_ONCE(b->slot[i]))
-			continue;
-		spin_lock(&all_lock);
-		spin_lock(&b->lock);
-		if (b->slot[i] && !domain_is_dying(d))
-			look(b->slot[i]);
-		spin_unlock(&b->lock);
-		spin_unlock(&all_lock);
-		vbd_run(b, i);
-	}
+	for (unsigned int n = 0; n < LOOKS && take_slot(b, &slot); n++)
+		look_at(b, slot);
+	if (__atomic_load_n(&b->todo, __ATOMIC_SEQ_CST))
+		vbd_look_later(b, 0);
 	domain_put(d);
 	return false;
 }
 
 /* Each time the flag is set the task gets a reference to the domain. */
-void vbd_look_later(struct vblk_domain *b)
+void vbd_look_later(struct vblk_domain *b, uint64_t slots)
 {
+	__atomic_fetch_or(&b->todo, slots, __ATOMIC_SEQ_CST);
 	if (__atomic_exchange_n(&b->dirty, true, __ATOMIC_SEQ_CST))
 		return;
 	if (domain_get(b->d))
 		task_queue(&b->task);
 }
 
+/* Nothing to do before there are devices: the domain may still come to nothing then. */
 void vblk_directory_changed(struct domain *d)
 {
-	struct vblk_domain *b = READ_ONCE(d->vblk);
+	struct vblk_domain *b = d->vblk;
+	uint64_t used = READ_ONCE(b->used);
 
-	if (b)
-		vbd_look_later(b);
+	if (used)
+		vbd_look_later(b, used);
 }
 
 /* --- making */
@@ -447,7 +472,7 @@ static int insert(struct vblk_domain *b, struct vbd *v)
 	if (v->slot == XENO_VBLK_MAX_DEVICES)
 		return -ENOSPC;
 	b->slot[v->slot] = v;
-	v->inserted = true;
+	b->used |= BIT(v->slot);
 	list_add_tail(&all, &v->link);
 	return 0;
 }
@@ -595,7 +620,7 @@ int vblk_remove(struct domain *d, const struct xeno_ctl_vblk_remove *u)
 		err = -ENOENT;
 	} else if (!u->force) {
 		v->removing = true;
-		vbd_look_later(b);
+		vbd_look_later(b, BIT(v->slot));
 	} else if (v->nr_pages && !vbd_disconnect(v)) {
 		v->removing = true;
 		err = -EAGAIN;
@@ -710,9 +735,9 @@ int vblk_domain_init(struct domain *d)
 	if (!b)
 		return -ENOMEM;
 	b->d = d;
-	b->task = (struct task){ .fn = look_at_all, .data = b };
+	b->task = (struct task){ .fn = look_at_some, .data = b };
 	spin_init(&b->lock, RANK_VBLK, "vbds");
-	WRITE_ONCE(d->vblk, b);
+	d->vblk = b;
 	return 0;
 }
 

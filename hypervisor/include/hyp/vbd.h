@@ -45,8 +45,7 @@ struct vbd_ring_page {
 
 struct vbd {
 	struct vblk_domain *b;
-	unsigned int slot; /* in b->slot, if inserted */
-	bool inserted;
+	unsigned int slot; /* in b->slot */
 	struct list link;  /* of all devices; lock of that list */
 	uint32_t dev, flags;
 	char label[XENO_NAME_MAX];
@@ -79,12 +78,16 @@ struct vblk_domain {
 	struct domain *d;
 	struct spinlock lock;
 	struct task task;
-	bool dirty; /* atomic: the task has something to do */
+	bool dirty;	 /* atomic: the task has been queued, with a reference to d */
+	uint64_t todo;	 /* slots, atomic: the task shall look at them */
+	unsigned int at; /* the one it begins with */
+	uint64_t used;	 /* slots; changed under both locks, as they are */
 	struct vbd *slot[XENO_VBLK_MAX_DEVICES];
 };
+_Static_assert(XENO_VBLK_MAX_DEVICES == 64, "slots in a word");
 
-/* Makes the task look at all devices soon. Any context, d alive. */
-void vbd_look_later(struct vblk_domain *b);
+/* Makes the task look at devices soon. Any context, d alive. */
+void vbd_look_later(struct vblk_domain *b, uint64_t slots);
 
 /* --- vblk/io.c; lock held unless said otherwise */
 /* Refs of the ring's pages and the guest's port. 0, or a reason for people. */
