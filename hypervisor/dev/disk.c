@@ -347,12 +347,13 @@ static void arm(struct disk *disk, s_time_t at)
 		timer_set(&disk->timer, at);
 }
 
-static void dispatch(struct disk *disk)
+/* work: done so far in this disk_unlock() */
+static void dispatch(struct disk *disk, unsigned int *work)
 {
 	const s_time_t never = INT64_MAX, t = now();
 	struct disk_client *c;
 	s_time_t wake = never;
-	unsigned int work = 0, started = 0;
+	unsigned int started = 0;
 
 	/*
 	 * What was too much is the task's, also for who comes by before it: done functions of one
@@ -365,11 +366,11 @@ static void dispatch(struct disk *disk)
 	       !must_wait(disk, c)) {
 		struct disk_req *r = first_req(&c->queue);
 
-		if (work > WORK_SECTORS) {
+		if (*work > WORK_SECTORS) {
 			task_queue(&disk->later);
 			break;
 		}
-		work += work_of(r);
+		*work += work_of(r);
 		if (start(disk, r, t) == -EAGAIN) {
 			if (!disk->in_flight)
 				wake = t + RETRY_TIME;
@@ -386,12 +387,12 @@ static void dispatch(struct disk *disk)
 }
 
 /* Everything that can be done now: a reset, or what waits. */
-static void run(struct disk *disk)
+static void run(struct disk *disk, unsigned int *work)
 {
 	if (disk->resetting && disk->reset_at <= now())
 		reset(disk);
 	if (!disk->resetting && !disk->dead)
-		dispatch(disk);
+		dispatch(disk, work);
 	if (disk->resetting)
 		arm(disk, disk->reset_at);
 }
@@ -419,12 +420,14 @@ void disk_lock(struct disk *disk)
 
 void disk_unlock(struct disk *disk)
 {
+	unsigned int work = 0;
+
 	if (disk->busy) {
 		spin_unlock(&disk->lock);
 		return;
 	}
 	disk->busy = true;
-	for (unsigned int i = 0; run(disk), !list_empty(&disk->finished); i++) {
+	for (unsigned int i = 0; run(disk, &work), !list_empty(&disk->finished); i++) {
 		if (i == ROUNDS) {
 			task_queue(&disk->later);
 			break;
