@@ -35,6 +35,7 @@
 #define RETRY_TIME MILLISECS(10)
 #define BURST MILLISECS(10) /* of limits: what was not used is good for so long */
 #define REQUEST_COST 8	    /* in sectors, for fairness */
+#define FLUSH_COST 128	    /* the others wait for it, too */
 #define WORK_SECTORS 8192   /* started in one go, as a RAM drive copies them then and there */
 #define ROUNDS 4
 #define MESSAGES 16 /* of a drive about its resets */
@@ -280,7 +281,8 @@ static struct disk_client *pick(struct disk *disk, s_time_t t, s_time_t *wake)
 /* In sectors. A discard is work too: a RAM drive has to clear them. */
 static unsigned int work_of(const struct disk_req *r)
 {
-	return REQUEST_COST + (r->op == DISK_FLUSH ? 0 : min(r->sectors, (uint32_t)WORK_SECTORS));
+	return r->op == DISK_FLUSH ? FLUSH_COST :
+				     REQUEST_COST + min(r->sectors, (uint32_t)WORK_SECTORS);
 }
 
 /* What the request costs its client: credit, and time if there are limits. */

@@ -9,8 +9,9 @@
  * becomes of the guest: they stay what they are, and their domain's.
  *
  * A request goes to the drives one piece after the other (vblk/request.c); requests
- * go side by side. A flush asks every drive of the device. A barrier waits for all requests before it,
- * flushes, writes with FUA, and nothing behind it is taken from the ring until it is done.
+ * go side by side. A flush asks every drive of the device, unless that is read-only and has
+ * nothing to flush. A barrier waits for all requests before it, flushes, writes with FUA, and
+ * nothing behind it is taken from the ring until it is done.
  *
  * Nobody waits for an answer of a device that is being closed: its requests end as soon as no
  * drive works on them.
@@ -185,7 +186,7 @@ static bool advance(struct vbd_req *q)
 									v->limits;
 	struct vblk_piece p;
 
-	if (q->stage == VBD_FLUSH && q->flushed < v->nr_clients) {
+	if (q->stage == VBD_FLUSH && !v->shape.read_only && q->flushed < v->nr_clients) {
 		q->dr.op = DISK_FLUSH;
 		q->dr.client = &v->clients[q->flushed++];
 		q->dr.nr_segs = 0;
