@@ -164,7 +164,7 @@ static void queue_put(struct queue *q, const struct nvme_cmd *cmd)
 	q->tail = (uint16_t)(q->tail + 1 == q->size ? 0 : q->tail + 1);
 }
 
-/* The next answer; the doorbell is left to the caller, who may give it back only after reading it. */
+/* The next answer; the doorbell, which gives its place back, is left to the caller. */
 static bool queue_get(struct queue *q, struct nvme_cqe *answer)
 {
 	const volatile struct nvme_cqe *e = &q->cq[q->head];
@@ -196,8 +196,8 @@ static void kill_controller(struct nvme *c)
 }
 
 /*
- * Gives the controller a command, or, called again after -EAGAIN, looks for the answer: 0 or -EIO. There is
- * one at a time: -EAGAIN, too, while another user's is under way.
+ * Gives the controller a command, or, called again after -EAGAIN, looks for the answer: 0 or -EIO.
+ * There is one at a time: -EAGAIN, too, while another user's is under way.
  */
 static int admin(struct nvme *c, const void *user, struct nvme_cmd *cmd, uint32_t *result)
 {
