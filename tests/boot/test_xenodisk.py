@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """XenoDisk: space for virtual disks on a partition, who may use them, and what outlives a boot."""
+import itertools
 import json
 import os
 
@@ -52,10 +53,14 @@ def expect(what, found, wanted):
         raise Failure(f"{what}: {found}, not {wanted}")
 
 
-def in_guest(host, guest, command):
-    """What a command says in a guest's console."""
+def in_guest(host, guest, command, turn=itertools.count(100)):
+    """What a command says in a guest's console, which shows what was said before, too."""
+    here = next(turn)
     host.send(f"xenctl console {guest}\n")
     host.shell("guest")
+    host.send(f"echo here-$(({here} + 0))\n")
+    host.wait(f"^here-{here}$")
+    host.prompt()
     said = host.must(command)
     host.send("\x1d")
     host.prompt()
@@ -101,13 +106,13 @@ def second_boot(host):
     if "there is a XenoDisk on it" not in host.run("xenctl disk init /dev/xvda1")[1]:
         raise Failure("a XenoDisk can be made of a XenoDisk")
     host.must("xenctl vd config web | cmp - /etc/xeno/demo1.cfg")
-    said = host.must("xenctl vd export web - | tail -c 512 | head -c 9")
+    said = host.must("xenctl vd export web - 2>/dev/null | tail -c 512 | head -c 9")
     expect("what demo1 wrote", said.strip(), "of demo1")
     read_only = keys(host, "safe")[1]
-    expect("import", host.must(f"xenctl vd export {read_only} - | head -c 8").strip(), "of safe")
+    expect("import", host.must(f"xenctl vd export {read_only} - 2>/dev/null | head -c 8").strip(), "of safe")
     host.must("xenctl vd undelete gone && yes | xenctl vd import gone - ; xenctl vd delete gone")
-    host.must("xenctl vd create late 50M")
-    if host.must("xenctl vd export late - | tr -d '\\000' | wc -c").strip() != "0":
+    host.must("xenctl vd create late 55M")
+    if host.must("xenctl vd export late - 2>/dev/null | tr -d '\\000' | wc -c").strip() != "0":
         raise Failure("a new disk shows what was on a deleted one")
     expect("states", states(host), {"web": "live", "data": "live", "safe": "live", "late": "live"})
 
