@@ -69,19 +69,20 @@ build/demo.img: $(OVERLAY) build/xenolinux.bz
 	@echo '  ROOT    $@'
 	$(Q)rootfs/build.sh -o $@ -c $(GEN_CPIO) rootfs/overlay
 
-# A guest's root with the tools to make and check file systems, for the tests of disks.
-build/disk.img: $(OVERLAY) $(wildcard tests/boot/disk/*) build/xenolinux.bz
+# The root of demo-disk, which moves to its disk: with the tools to make and check file systems.
+build/demo-disk.img: $(OVERLAY) build/xenolinux.bz
 	@echo '  ROOT    $@'
 	$(Q)rootfs/build.sh -o $@ -c $(GEN_CPIO) $(foreach t,$(DISK_TOOLS),-p $(t)=/sbin/$(notdir $(t))) \
-		-l mke2fs=/sbin/mkfs.ext4 -p tests/boot/disk/exercise=/sbin/exercise rootfs/overlay
+		-l mke2fs=/sbin/mkfs.ext4 -l e2fsck=/sbin/fsck.ext4 rootfs/overlay
 
-build/dom0.img: $(OVERLAY) build/xenctl build/demo.img build/xenolinux.bz
+build/dom0.img: $(OVERLAY) build/xenctl build/demo.img build/demo-disk.img build/xenolinux.bz
 	@echo '  ROOT    $@'
 	$(Q)rootfs/build.sh -o $@ -c $(GEN_CPIO) -p build/xenctl=/usr/bin/xenctl \
 		$(foreach t,$(DISK_TOOLS),-p $(t)=/sbin/$(notdir $(t))) \
 		-l mke2fs=/sbin/mkfs.ext4 -l e2fsck=/sbin/fsck.ext4 \
 		-r build/xenolinux.bz=/usr/lib/xeno/xenolinux \
-		-r build/demo.img=/usr/lib/xeno/demo.img rootfs/overlay rootfs/dom0
+		-r build/demo.img=/usr/lib/xeno/demo.img \
+		-r build/demo-disk.img=/usr/lib/xeno/demo-disk.img rootfs/overlay rootfs/dom0
 
 CD := build/xeno.gz build/xenolinux build/xenolinux.bz build/dom0.img README.CD
 
@@ -103,7 +104,7 @@ run: build/xeno.iso
 	$(Q)qemu-system-x86_64 -accel tcg -machine q35 -cpu max -m $(MEM) -smp $(CPUS) \
 		-nographic -nic none -boot d -cdrom $<
 
-check: build/xeno.iso build/xeno-grub.iso build/stock.img build/disk.img
+check: build/xeno.iso build/xeno-grub.iso build/stock.img
 	$(Q)tests/run '$(T)'
 
 lint: | deps

@@ -2,6 +2,7 @@
 """Drives and virtual block devices: domain 0 and guests on each of the drivers."""
 import os
 import re
+import shutil
 import subprocess
 
 import qemu
@@ -20,11 +21,13 @@ EXERCISE_LIMIT = 240
 
 
 def drive(name, size, driver="virtio", faults="", options=""):
-    """Arguments for a new, empty drive. faults: rules of blkdebug; options: more of -drive."""
+    """Arguments for a drive: new and empty, or with size 0 the one there was last. faults:
+    rules of blkdebug; options: more of -drive."""
     path = os.path.join(qemu.LOGS, f"{name.replace('/', '-')}.raw")
     os.makedirs(qemu.LOGS, exist_ok=True)
-    with open(path, "wb") as file:
-        file.truncate(size)
+    if size:
+        with open(path, "wb") as file:
+            file.truncate(size)
     with open(path + ".rules", "w", encoding="ascii") as file:
         file.write(faults)
     return ["-drive", "if=none,id=d,cache=unsafe,werror=report,rerror=report,driver=blkdebug,"
@@ -32,23 +35,32 @@ def drive(name, size, driver="virtio", faults="", options=""):
             f"image.file.filename={path}{options}", *DRIVERS[driver][1]]
 
 
+def archive(name, files):
+    """Path of an archive of files: place within it, and where they are."""
+    folder = os.path.join(qemu.LOGS, name)
+    shutil.rmtree(folder, ignore_errors=True)
+    for target, source in files.items():
+        place = os.path.join(folder, target)
+        os.makedirs(os.path.dirname(place), exist_ok=True)
+        shutil.copy(source, place)
+    with open(folder + ".cpio", "wb") as out:
+        subprocess.run("find . | LC_ALL=C sort | cpio -o -H newc --quiet", cwd=folder, shell=True,
+                       check=True, stdout=out)
+    shutil.rmtree(folder)
+    return folder + ".cpio"
+
+
 def machine(name, args, xeno_args="", **how):
     """A machine with the root of the tests' guests, and the stock kernel, in domain 0."""
-    files = os.path.join(qemu.LOGS, f"{name.replace('/', '-')}-root")
-    os.makedirs(os.path.join(files, "usr/lib/xeno"), exist_ok=True)
-    os.makedirs(os.path.join(files, "sbin"), exist_ok=True)
-    stock = qemu.joined(f"{name.replace('/', '-')}-stock.img", "stock/modules", "disk.img")
-    for source, target in (("disk.img", "usr/lib/xeno/disk.img"),
-                           (stock, "usr/lib/xeno/stock-disk.img"),
-                           (os.path.join(qemu.TOP, "tests/boot/disk/exercise"), "sbin/exercise")):
-        place = os.path.join(files, target)
-        if os.path.exists(place):
-            os.unlink(place)
-        os.link(qemu.built(source), place)
-    with open(files + ".cpio", "wb") as out:
-        subprocess.run("find . | LC_ALL=C sort | cpio -o -H newc --quiet", cwd=files, shell=True,
-                       check=True, stdout=out)
-    root = qemu.joined(f"{name.replace('/', '-')}.img", "stock.img", files + ".cpio", "dom0.img")
+    plain = name.replace("/", "-")
+    exercise = archive(f"{plain}-exercise",
+                       {"sbin/exercise": os.path.join(qemu.TOP, "tests/boot/disk/exercise")})
+    roots = {"usr/lib/xeno/disk.img":
+             qemu.joined(f"{plain}-ours.img", exercise, "demo-disk.img"),
+             "usr/lib/xeno/stock-disk.img":
+             qemu.joined(f"{plain}-stock.img", exercise, "stock/modules", "demo-disk.img")}
+    root = qemu.joined(f"{plain}.img", "stock.img", exercise, archive(f"{plain}-roots", roots),
+                       "dom0.img")
     return Machine(name, qemu.multiboot(xeno_args=xeno_args, root=root), extra=args, limit=600,
                    **how)
 
@@ -227,7 +239,47 @@ def debian_guest(name):
         if "/dev/xvda" not in host.must("findmnt -n -o SOURCE /"):
             raise Failure("its root is not on the disk")
         host.send("poweroff\n")
-        host.wait("debian has stopped \\(poweroff\\)", 120)
+        host.wait("debian has stopped", 120)
         host.prompt()
         host.must("e2fsck -fn /dev/xvda", 120)
+        host.power_off()
+
+
+def demo_disk(host):
+    """Starts the demo guest whose root is on a virtual disk, up to its shell."""
+    host.send("xenctl create -c demo-disk\n")
+    host.shell("guest")
+    if "/dev/xvda" not in host.must("mount | grep ' / '"):
+        raise Failure("the guest's root is not on its disk")
+
+
+def demo_disk_ends(host):
+    """Powers the guest off; domain 0's shell is next."""
+    host.send("poweroff\n")
+    host.wait("demo-disk has stopped")
+    host.prompt()
+
+
+@case("disk-persistent")
+def persistent(name):
+    """What a guest writes to its virtual disk is there after its end, and after the machine's."""
+    with machine(name, drive(name, 500 << 20)) as host:
+        host.shell("dom0")
+        partition(host, 2, 240)
+        host.must("xenctl disk init /dev/xvda2")
+        host.must("xenctl vd create demo-disk 100M")
+        demo_disk(host)
+        host.must("echo kept >/root/note && sync")
+        demo_disk_ends(host)
+        demo_disk(host)
+        host.must("grep kept /root/note && echo twice >>/root/note")
+        demo_disk_ends(host)
+        host.power_off()
+    with machine(name + "-again", drive(name, 0, "nvme")) as host:
+        host.shell("dom0")
+        if "demo-disk" not in host.must("xenctl vd list"):
+            raise Failure("another machine does not find the virtual disk")
+        demo_disk(host)
+        host.must("grep twice /root/note")
+        demo_disk_ends(host)
         host.power_off()
