@@ -17,6 +17,7 @@ say DEBIAN "$suite, with its kernel (a few minutes)"
 rm -rf "$work"
 mkdir -p "$work"
 # No documentation, no translations, and of the modules only those a guest has a use for.
+# shellcheck disable=SC2016 # $1 is the hook's
 mmdebstrap --quiet --mode="$([ "$(id -u)" -eq 0 ] && echo root || echo unshare)" \
 	--variant=minbase --include=systemd-sysv,udev,linux-image-amd64,e2fsprogs \
 	--dpkgopt='path-exclude=/usr/share/doc/*' --dpkgopt='path-exclude=/usr/share/locale/*' \

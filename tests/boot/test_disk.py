@@ -83,7 +83,8 @@ def finish(host, name):
     host.must(f"xenctl destroy {name}")
     if "exercise /dev/xvda: ok" not in said:
         wrong = re.search(r"exercise .*FAIL.*", said)
-        raise Failure(f"guest {name}: {wrong[0] if wrong else 'no verdict: ' + said.strip()[-200:]}")
+        why = wrong[0] if wrong else "no verdict: " + said.strip()[-200:]
+        raise Failure(f"guest {name}: {why}")
 
 
 def partition(host, count, mib):
@@ -197,7 +198,8 @@ def slow(name, driver):
         host.shell("dom0", 300)
         host.must("dd if=/dev/urandom of=/tmp/data bs=64k count=16")
         for n in range(16):
-            host.must(f"dd if=/tmp/data of=/dev/xvda bs=64k skip={n} seek={n} count=1 oflag=direct & :")
+            host.must(f"dd if=/tmp/data of=/dev/xvda bs=64k skip={n} seek={n} count=1 "
+                      "oflag=direct & :")
         host.must("wait", 200)
         host.must("dd if=/dev/xvda of=/tmp/back bs=1M count=1 iflag=direct", 200)
         host.must("cmp /tmp/data /tmp/back")
@@ -229,7 +231,8 @@ def debian_guest(name):
                   "cp /mnt/boot/initrd.img-* /tmp/initrd && umount /mnt")
         host.must("cat >/tmp/debian.cfg <<END\nname = 'debian'\nkernel = '/tmp/kernel'\n"
                   "ramdisk = '/tmp/initrd'\nmemory = 512\n"
-                  "extra = 'console=hvc0 root=/dev/xvda rw'\ndisk = ['phy:/dev/xvda,xvda,w']\nEND\n:")
+                  "extra = 'console=hvc0 root=/dev/xvda rw'\n"
+                  "disk = ['phy:/dev/xvda,xvda,w']\nEND\n:")
         host.send("xenctl create -c /tmp/debian.cfg\n")
         host.wait("^xeno-debian login: ", 300)
         host.send("root\n")

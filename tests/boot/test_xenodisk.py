@@ -3,6 +3,8 @@
 import itertools
 import json
 import os
+import random
+import time
 
 import qemu
 from cases import case
@@ -109,7 +111,8 @@ def second_boot(host):
     said = host.must("xenctl vd export web - 2>/dev/null | tail -c 512 | head -c 9")
     expect("what demo1 wrote", said.strip(), "of demo1")
     read_only = keys(host, "safe")[1]
-    expect("import", host.must(f"xenctl vd export {read_only} - 2>/dev/null | head -c 8").strip(), "of safe")
+    said = host.must(f"xenctl vd export {read_only} - 2>/dev/null | head -c 8")
+    expect("what was imported", said.strip(), "of safe")
     host.must("xenctl vd undelete gone && yes | xenctl vd import gone - ; xenctl vd delete gone")
     host.must("xenctl vd create late 55M")
     if host.must("xenctl vd export late - 2>/dev/null | tr -d '\\000' | wc -c").strip() != "0":
@@ -117,15 +120,54 @@ def second_boot(host):
     expect("states", states(host), {"web": "live", "data": "live", "safe": "live", "late": "live"})
 
 
-@case("disk-xenodisk")
-def xenodisk(name):
-    """Virtual disks: made, attached, keyed, grown in use, found again by the next boot."""
+def boots(name, parts):
+    """Boots once for each part, with the same drive."""
     path = os.path.join(qemu.LOGS, f"{name.replace('/', '-')}.raw")
     os.makedirs(qemu.LOGS, exist_ok=True)
     with open(path, "wb") as file:
         file.truncate(192 << 20)
-    for boot in (first_boot, second_boot):
+    for part in parts:
         with Machine(name, qemu.multiboot(), extra=drive(path)) as host:
             host.shell("dom0")
-            boot(host)
-            host.power_off()
+            part(host)
+
+
+@case("disk-xenodisk")
+def xenodisk(name):
+    """Virtual disks: made, attached, keyed, grown in use, found again by the next boot."""
+    def then_off(part):
+        return lambda host: (part(host), host.power_off())
+    boots(name, [then_off(first_boot), then_off(second_boot)])
+
+
+CHANGES = ("while :; do xenctl vd create b 20M; xenctl vd resize b 30M; xenctl vd delete b; "
+           "xenctl vd create c 150M; xenctl vd delete c; done >/dev/null 2>&1 &")
+
+
+def changes_until_killed(host):
+    """QEMU ends without a warning in the middle of changes."""
+    host.must(CHANGES)
+    time.sleep(random.uniform(0.5, 4))
+
+
+def still_whole(host):
+    """What was there is there, and the catalogue can be changed."""
+    said = host.must("xenctl vd export kept - 2>/dev/null | head -c 7")
+    expect("what was imported", said.strip(), "of kept")
+    host.must("xenctl vd create after 1M && xenctl vd delete after")
+    if any(store["damage"] for store in json.loads(host.must("xenctl vd list --json"))):
+        raise Failure("the catalogue stays damaged")
+
+
+@case("disk-xenodisk-killed")
+def killed(name):
+    """QEMU is killed while virtual disks are made, grown and deleted."""
+    def start(host):
+        host.must("xenctl disk init --chunk 1M /dev/xvda && xenctl vd create kept 2M")
+        host.must("echo of kept | xenctl vd import kept -")
+        changes_until_killed(host)
+
+    def again(host):
+        still_whole(host)
+        changes_until_killed(host)
+    boots(name, [start, again, again, still_whole])

@@ -37,8 +37,8 @@ struct options {
 	uint64_t dom0_mem_pages; /* 0 = default policy */
 	uint64_t dom0_max_pages;
 	uint64_t ramdrive_pages[MAX_RAMDRIVES]; /* up to the first 0 */
-	unsigned int dom0_max_vcpus, maxcpus; /* 0 = all */
-	unsigned int disk_timeout;	      /* seconds a request may take; 0 = 30 */
+	unsigned int dom0_max_vcpus, maxcpus;	/* 0 = all */
+	unsigned int disk_timeout;		/* seconds a request may take; 0 = 30 */
 	char sched[16];
 	unsigned int loglvl; /* 0 errors .. 3 debug */
 	bool noreboot, noacpi, ignorebiostables;

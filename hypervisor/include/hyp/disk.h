@@ -78,8 +78,8 @@ struct disk_client {
 
 	/* protected by disk->lock */
 	struct list link, queue; /* in disk->clients; requests waiting */
-	int credit;   /* <= 0: the turn is over */
-	bool stopped; /* nothing is started or repeated for it */
+	int credit;		 /* <= 0: the turn is over */
+	bool stopped;		 /* nothing is started or repeated for it */
 	unsigned int waiting, in_flight;
 	s_time_t not_before; /* the limits hold it back until then */
 	uint64_t reads, writes, read_sectors, written_sectors, errors;
