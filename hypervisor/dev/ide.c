@@ -132,15 +132,20 @@ static uint8_t settled(const struct channel *ch)
 	return inb(ch->control);
 }
 
-/* Until it is not busy, and (status & mask) == value. */
+/*
+ * Until it is not busy, and (status & mask) == value. Looks less and less often: QEMU's devices do
+ * not get to work while a CPU is at their ports all the time.
+ */
 static bool wait(const struct channel *ch, uint8_t mask, uint8_t value, s_time_t until)
 {
+	unsigned int us = 1;
 	uint8_t s = settled(ch);
 
 	while ((s & ATA_BSY) || (s & mask) != value) {
 		if (now() > until)
 			return false;
-		cpu_relax();
+		udelay(us);
+		us = min(2 * us, 1000u);
 		s = status(ch);
 	}
 	return true;
@@ -510,6 +515,8 @@ static bool reset_at_boot(const struct channel *ch)
 	if (status(ch) == 0xff)
 		return false;
 	clear_master(ch);
+	/* The firmware may have looked at a second drive that is not there: never busy. */
+	outb(ch->command + P_DEVICE, DEVICE_FIXED);
 	outb(ch->control, CONTROL_RESET | CONTROL_NO_IRQ);
 	udelay(10);
 	outb(ch->control, CONTROL_NO_IRQ);
