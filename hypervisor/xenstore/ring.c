@@ -155,6 +155,31 @@ static void xs_notified(struct domain *d, uint32_t port, void *data)
 	spin_unlock(&xs_lock);
 }
 
+/*
+ * Delivers what the hypervisor's or the tools' own change has caused, and no more: the caller
+ * may hold locks. Requests of guests, which may be many, are the task's.
+ */
+static void deliver(void)
+{
+	bool any = false;
+
+	for (struct xs_conn *c = store.conns; c; c = c->next) {
+		bool moved = false;
+
+		if (c->broken || !(c->events || c->owed || c->out_len))
+			continue;
+		for (unsigned int i = 0; i < SLICE && push_out(c, &moved); i++)
+			if (!xs_next_event(c))
+				break;
+		if (moved)
+			evtchn_notify(c->domain, c->port);
+		c->more |= moved;
+		any |= moved;
+	}
+	if (any)
+		task_queue(&xs_task);
+}
+
 /* Devices follow what the guest writes below device/, or removes at or above it. */
 static void tree_changed(struct xs_conn *c, const char *path, size_t len)
 {
@@ -322,7 +347,7 @@ int xenstore_ctl_write(struct domain *d, const char *path, const char *val, size
 		return -EINVAL;
 	spin_lock(&xs_lock);
 	err = xs_set(&store, d->xs, p, val, len);
-	serve_others(NULL);
+	deliver();
 	spin_unlock(&xs_lock);
 	return err;
 }
@@ -336,7 +361,7 @@ int xenstore_ctl_rm(struct domain *d, const char *path)
 		return -EINVAL;
 	spin_lock(&xs_lock);
 	err = xs_rm(&store, d->xs, p);
-	serve_others(NULL);
+	deliver();
 	spin_unlock(&xs_lock);
 	return err;
 }
