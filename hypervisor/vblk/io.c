@@ -411,7 +411,8 @@ static bool pin_ring(struct vbd *v, const grant_ref_t *refs, unsigned int n)
 static void stop_clients(struct vbd *v, bool stop)
 {
 	for (unsigned int i = 0; i < v->nr_clients; i++)
-		disk_client_stop(&v->clients[i], stop);
+		if (v->clients[i].stopped != stop)
+			disk_client_stop(&v->clients[i], stop);
 }
 
 const char *vbd_connect(struct vbd *v, const grant_ref_t *refs, unsigned int nr_pages,
