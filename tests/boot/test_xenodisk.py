@@ -141,7 +141,7 @@ def xenodisk(name):
 
 
 CHANGES = ("while :; do xenctl vd create b 20M; xenctl vd resize b 30M; xenctl vd delete b; "
-           "xenctl vd create c 150M; xenctl vd delete c; done >/dev/null 2>&1 &")
+           "xenctl vd create c 150M; xenctl vd delete c; done >/dev/null 2>&1 & :")
 
 
 def changes_until_killed(host):

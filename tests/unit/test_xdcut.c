@@ -2,9 +2,9 @@
 /* SOURCES: tools/xenctl/xd_cat.c tools/xenctl/xd_disk.c */
 /* FLAGS: -D_GNU_SOURCE */
 /*
- * XenoDisk and power cuts: every operation is cut at each of its writes, several times, with a random part
- * of what was not flushed lost. What opens then must be the catalogue before or after the commit
- * that was cut, must go on working, and no disk may show anybody else's data.
+ * XenoDisk and power cuts: every operation is cut at each of its writes, several times, with a
+ * random part of what was not flushed lost. What opens then must be the catalogue before or after
+ * the commit that was cut, must go on working, and no disk may show anybody else's data.
  */
 #include "test.h"
 #include "xdram.h"

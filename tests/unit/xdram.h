@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * A device in memory for XenoDisk's tests. Writes lie in a cache until they are flushed; when the power
- * fails, each sector of 512 bytes in it is lost or not, by chance. The device can go back
+ * A device in memory for XenoDisk's tests. Writes lie in a cache until they are flushed; when the
+ * power fails, each sector of 512 bytes in it is lost or not, by chance. The device can go back
  * to how it was at ram_mark().
  */
 #ifndef XDRAM_H
@@ -63,7 +63,10 @@ static inline int ram_write(struct xd_dev *d, uint64_t sector, const void *buf, 
 	return r->dead ? -EIO : 0;
 }
 
-/* Of the sectors before a random one, in the order of writing, all, half or none are lost; behind it, too. */
+/*
+ * Of the sectors before a random one, in the order of writing, all, half or none are lost;
+ * behind it, too.
+ */
 static inline void ram_settle(struct ram *r, bool lose)
 {
 	uint32_t pivot = r->nr_dirty ? chance() % (r->nr_dirty + 1) : 0;

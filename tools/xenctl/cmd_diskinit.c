@@ -10,7 +10,6 @@
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/random.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
@@ -202,15 +201,14 @@ int cmd_disk_init(int argc, char **argv)
 	if (what && !force)
 		die("%s: there is %s on it; --force destroys it", path, what);
 	vd_close(&s);
-	if (vd_open_device(&s, path, true, err))
+	if (vd_open_device(&s, path, true, err) || vd_lock(&s, true, err))
 		die("%s", err);
-	if (flock(s.fd, LOCK_EX | LOCK_NB))
-		die("%s: another xenctl is at it", path);
 	if (getrandom(uuid, sizeof(uuid), 0) != sizeof(uuid))
 		die("no random numbers: %s", strerror(errno));
 	if (xd_init(&s.dev, chunk ? chunk_size(chunk) : XD_CHUNK_DEFAULT, uuid,
 		    (uint64_t)time(NULL), err))
 		die("%s: %s", path, err);
+	vd_reread(&s); /* a whole drive has no partitions any more */
 	vd_close(&s);
 	set_type(path);
 	return EXIT_SUCCESS;

@@ -439,8 +439,10 @@ static int vd_detach(const struct args *a)
 	snprintf(domain, sizeof(domain), "%u", domid);
 	vd_close(&store);
 	ret = cmd_block_detach(a->force ? 4 : 3, argv);
-	if (!ret)
-		vd_touch(a->word[0]);
+	if (!ret && !vd_find(&store, a->on, a->word[0], true, false, &d, err)) {
+		d->r.used = now();
+		commit();
+	}
 	return ret;
 }
 

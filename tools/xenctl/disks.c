@@ -259,6 +259,19 @@ int disk_resolve(const struct disk_spec *s, struct disk_map *m, char err[DISK_ER
 	return check_use(s, m, err);
 }
 
+/* When it is another's by now, the domain must not keep it. */
+static int confirm_virtual(uint16_t domid, const struct disk_spec *s, const struct virtual *v,
+			   const struct disk_map *m, char *err)
+{
+	struct vd_map map = { .n = m->n };
+
+	memcpy(map.x, m->x, m->n * sizeof(map.x[0]));
+	if (!vd_confirm(v->name, &map, err, DISK_ERR))
+		return 0;
+	hyp_vblk_remove(domid, s->dev, true);
+	return -1;
+}
+
 static int attach_failed(const struct disk_spec *s, int error, char *err)
 {
 	static const struct {
@@ -300,9 +313,9 @@ int disk_attach(uint16_t domid, const struct disk_spec *s, char err[DISK_ERR])
 		snprintf(u.label, sizeof(u.label), "vd:%.60s", v.name); /* not its key */
 	}
 	error = hyp_vblk_set(domid, &u, m.x, m.n);
-	if (!error && s->target[0] != '/')
-		vd_touch(v.name);
-	return error ? attach_failed(s, error, err) : 0;
+	if (error)
+		return attach_failed(s, error, err);
+	return s->target[0] == '/' ? 0 : confirm_virtual(domid, s, &v, &m, err);
 }
 
 /* What no later check sees: two disks of one configuration that do not exist yet. */

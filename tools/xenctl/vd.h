@@ -21,15 +21,18 @@ struct vd_map { /* where the sectors of a virtual disk are, one extent after the
 };
 
 /*
- * Finds a virtual disk on any XenoDisk of the machine by its name, its uuid or one of its keys, and checks
- * that it may be used: key (NULL or "": none) must be its read-write key, or for a reader one of its
- * keys; without one, only disks that are not keyed. It must be live and not expired. Who else
- * uses it is for the caller to find out. Changes nothing. -1: err says why not.
+ * Finds a virtual disk on any XenoDisk of the machine by its name, its uuid or one of its keys,
+ * and checks that it may be used: key (NULL or "": none) must be its read-write key, or for a
+ * reader one of its keys; without one, only disks that are not keyed. It must be live and not
+ * expired. Who else uses it is for the caller to find out. Changes nothing. -1: err says why not.
  */
 int vd_resolve(const char *name, const char *key, bool writable, struct vd_map *out, char *err,
 	       size_t errlen);
-/* The disk has been attached or detached just now: that is what expired ones are reused by. */
-void vd_touch(const char *name);
+/*
+ * To be called when it has been attached: notes the time, by which expired disks are reused.
+ * -1: err; it has been deleted or moved since vd_resolve(), so it must be taken away again.
+ */
+int vd_confirm(const char *name, const struct vd_map *m, char *err, size_t errlen);
 
 /* --- for cmd_vd.c and cmd_diskinit.c */
 
@@ -58,13 +61,16 @@ struct vd_use {
 int vd_open_device(struct vd_store *s, const char *path, bool write, char err[XD_ERR]);
 int vd_open(struct vd_store *s, const char *path, bool write, char err[XD_ERR]);
 void vd_close(struct vd_store *s);
+int vd_lock(struct vd_store *s, bool write, char err[XD_ERR]);
+/* Linux looks at the partitions again. */
+void vd_reread(struct vd_store *s);
 /* Lets others at the catalogue; then waits for it and reads it again. */
 void vd_unlock(struct vd_store *s);
 int vd_relock(struct vd_store *s, char err[XD_ERR]);
 
 /*
- * The next XenoDisk of the machine behind *pos (0 at first), opened; false: there are no more. Those that
- * cannot be opened are reported and left out. on: this path only.
+ * The next XenoDisk of the machine behind *pos (0 at first), opened; false: there are no more.
+ * Those that cannot be opened are reported and left out. on: this path only.
  */
 bool vd_next(struct vd_store *s, const char *on, unsigned int *pos, bool write);
 /* Opens the one that has such a disk; -1: none has, or several. */
@@ -84,7 +90,10 @@ int vd_check_idle(const struct vd_store *s, const struct xd_disk *d, char err[XD
 /* Neither attached nor worked at. */
 bool vd_used(const struct xd_disk *d, void *store);
 
-/* "10G", "512MiB": powers of 1024, "100MB": of 1000; in sectors, rounded up to whole blocks. Dies. */
+/*
+ * "10G", "512MiB": powers of 1024, "100MB": of 1000; in sectors, rounded up to whole blocks.
+ * Dies.
+ */
 uint64_t vd_parse_size(const char *s);
 /* Contents of d from or to a descriptor, d being worked at. -1: err. */
 int vd_import(struct vd_store *s, const struct xd_disk *d, int from, char err[XD_ERR]);

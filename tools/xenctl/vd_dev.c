@@ -223,7 +223,7 @@ bool vd_used(const struct xd_disk *d, void *store)
 
 /* --- the catalogue */
 
-static int lock(struct vd_store *s, bool write, char *err)
+int vd_lock(struct vd_store *s, bool write, char err[XD_ERR])
 {
 	int how = write ? LOCK_EX : LOCK_SH, ret = flock(s->fd, how | LOCK_NB);
 
@@ -252,10 +252,16 @@ static int read_catalogue(struct vd_store *s, char *err)
 
 int vd_open(struct vd_store *s, const char *path, bool write, char err[XD_ERR])
 {
-	if (!vd_open_device(s, path, write, err) && !lock(s, write, err) && !read_catalogue(s, err))
+	if (!vd_open_device(s, path, write, err) && !vd_lock(s, write, err) &&
+	    !read_catalogue(s, err))
 		return 0;
 	vd_close(s);
 	return -1;
+}
+
+void vd_reread(struct vd_store *s)
+{
+	ioctl(s->fd, BLKRRPART);
 }
 
 void vd_close(struct vd_store *s)
@@ -274,7 +280,7 @@ void vd_unlock(struct vd_store *s)
 int vd_relock(struct vd_store *s, char err[XD_ERR])
 {
 	xd_close(&s->x);
-	return lock(s, true, err) || read_catalogue(s, err) ? -1 : 0;
+	return vd_lock(s, true, err) || read_catalogue(s, err) ? -1 : 0;
 }
 
 /* --- finding them */
@@ -345,7 +351,7 @@ int vd_find(struct vd_store *s, const char *on, const char *name, bool write, bo
 			       name);
 	if (twice)
 		return xd_fail(
-			err, "several XenoDisks have a %svirtual disk '%.70s'; say which: its uuid",
+			err, "several XenoDisks have a %svirtual disk '%.70s'; use --on or a uuid",
 			which, name);
 	if (vd_open(s, path, write, err))
 		return -1;
@@ -378,18 +384,28 @@ int vd_resolve(const char *name, const char *key, bool writable, struct vd_map *
 	return ret;
 }
 
-void vd_touch(const char *name)
+static bool same_map(const struct vd_map *a, const struct vd_map *b)
 {
-	char err[XD_ERR];
+	return a->n == b->n && !memcmp(a->x, b->x, a->n * sizeof(a->x[0]));
+}
+
+int vd_confirm(const char *name, const struct vd_map *m, char *err, size_t errlen)
+{
+	char why[XD_ERR] = "";
 	struct vd_store s;
 	struct xd_disk *d;
+	struct vd_map is;
+	int ret = vd_find(&s, NULL, name, true, false, &d, why);
 
-	if (vd_find(&s, NULL, name, true, false, &d, err)) {
-		report("%s", err);
-		return;
+	if (!ret) {
+		ret = vd_map(&s, d, &is, why);
+		if (!ret && (d->r.state != XD_LIVE || !same_map(m, &is)))
+			ret = xd_fail(why, "%s: somebody else has changed it meanwhile", d->r.name);
+		d->r.used = (uint64_t)time(NULL);
+		if (!ret)
+			ret = xd_commit(&s.x, why);
+		vd_close(&s);
 	}
-	d->r.used = (uint64_t)time(NULL);
-	if (xd_commit(&s.x, err))
-		report("%s: %s", s.path, err);
-	vd_close(&s);
+	snprintf(err, errlen, "%s", why);
+	return ret;
 }

@@ -3,8 +3,8 @@
  * XenoDisk's catalogue over an abstract device: reading and checking it, changing it in memory,
  * writing it so that a power cut leaves the old one or the new one. Pure; no clock, no chance.
  *
- * Functions that return int: 0, or -1 and err is one line that says what is wrong. Changes are made in
- * memory; xd_commit() makes them last. After a failure only xd_close() is of use.
+ * Functions that return int: 0, or -1 and err is one line that says what is wrong. Changes are
+ * made in memory; xd_commit() makes them last. After a failure only xd_close() is of use.
  */
 #ifndef XENCTL_XD_H
 #define XENCTL_XD_H
@@ -97,8 +97,9 @@ void xd_sweep(struct xd *x, const struct xd_users *users);
 /* A new one, without space, being zeroed. NULL: err. */
 struct xd_disk *xd_create(struct xd *x, const struct xd_new *n, uint64_t now, char err[XD_ERR]);
 /*
- * Sets chunks aside for d to have that many sectors. What others left half made is swept; when that is not enough, deleted disks go, the oldest first, then expired ones, the least
- * recently used first. xd_commit() comes before xd_zero().
+ * Sets chunks aside for d to have that many sectors. What others left half made is swept; when
+ * that is not enough, deleted disks go, the oldest first, then expired ones, the least recently
+ * used first. xd_commit() comes before xd_zero().
  */
 int xd_reserve(struct xd *x, struct xd_disk *d, uint64_t sectors, const struct xd_users *users,
 	       uint64_t now, char err[XD_ERR]);

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * XenoDisk's catalogue on a device (xd_format.h, xd.h). What is read is a stranger's: each copy is
- * read once into memory, its checksums and every field are checked, and only then becomes a struct xd. A
- * copy with right checksums and wrong contents counts as damaged, like any other.
+ * XenoDisk's catalogue on a device (xd_format.h, xd.h). What is read is a stranger's: each copy
+ * is read once into memory, its checksums and every field are checked, and only then becomes a
+ * struct xd. A copy with right checksums and wrong contents counts as damaged, like any other.
  *
  * Not handled: a device that grew keeps the chunks it had.
  */
@@ -367,6 +367,17 @@ static void say_damage(struct xd *x, const int state[2], const uint64_t seqs[2],
 	}
 }
 
+/* A file system or a partition table was made here since: its owner does not know about us. */
+static bool begins_otherwise(struct xd_dev *dev)
+{
+	uint8_t *block = block_alloc(XD_BLOCK);
+	bool other = !block || dev->read(dev, 0, block, BLOCK_SECTORS) || block[0] ||
+		     memcmp(block, block + 1, XD_BLOCK - 1);
+
+	free(block);
+	return other;
+}
+
 int xd_open(struct xd *x, struct xd_dev *dev, char err[XD_ERR])
 {
 	char why[2][XD_ERR] = { "", "" };
@@ -377,6 +388,9 @@ int xd_open(struct xd *x, struct xd_dev *dev, char err[XD_ERR])
 	memset(x, 0, sizeof(*x));
 	if (!large_enough(sectors))
 		return xd_fail(err, "no XenoDisk: too small");
+	if (begins_otherwise(dev))
+		return xd_fail(err, "no XenoDisk, or one no more: its first %u bytes are not zeros",
+			       XD_BLOCK);
 	state[0] = read_copy(&copy[0], dev, copy_place(sectors, 0), why[0]);
 	if (state[0] == COPY_OK)
 		sectors = copy[0].sectors;
@@ -518,16 +532,10 @@ static int wipe(struct xd_dev *dev, uint64_t first, uint64_t end)
 	return ret;
 }
 
-/*
- * What was there: nobody shall take the device for it. The room of the second copy may hold the
- * other end of a partition table.
- */
-static int wipe_others(struct xd *x, uint32_t keep)
+/* The room of the second copy may hold the other end of a partition table. */
+static int wipe_behind(struct xd *x, uint32_t keep)
 {
-	uint64_t behind = copy_place(x->sectors, 1) + keep;
-
-	return wipe(x->dev, 0, XD_FIRST_COPY / XD_SECTOR) || wipe(x->dev, behind, x->sectors) ||
-	       x->dev->flush(x->dev);
+	return wipe(x->dev, copy_place(x->sectors, 1) + keep, x->sectors) || x->dev->flush(x->dev);
 }
 
 int xd_init(struct xd_dev *dev, uint64_t chunk, const uint8_t uuid[16], uint64_t now,
@@ -561,9 +569,12 @@ int xd_init(struct xd_dev *dev, uint64_t chunk, const uint8_t uuid[16], uint64_t
 		return xd_fail(err, "out of memory");
 	for (uint32_t c = 0; c < x.nr_chunks; c++)
 		x.dirty[c / 8] |= (uint8_t)(1u << c % 8);
-	ret = xd_commit(&x, err);
+	if (wipe(dev, 0, XD_FIRST_COPY / XD_SECTOR) || dev->flush(dev))
+		ret = xd_fail(err, "it cannot be written");
+	else
+		ret = xd_commit(&x, err);
 	if (!ret && (x.damage[0] ||
-		     wipe_others(&x, (uint32_t)(copy_len((uint32_t)body_len(&x)) / XD_SECTOR))))
+		     wipe_behind(&x, (uint32_t)(copy_len((uint32_t)body_len(&x)) / XD_SECTOR))))
 		ret = xd_fail(err, "it cannot be written");
 	xd_close(&x);
 	return ret;

@@ -5,21 +5,21 @@
  * All numbers are little-endian, all sectors have 512 bytes, all times are seconds since 1970
  * (UTC). The device is cut so (S = its size, rounded down to 4096 bytes):
  *
- *	0			64 KiB of zeros: nobody takes it for something else
+ *	0			64 KiB of zeros; when the first 4 KiB are not, it is none any more
  *	64 KiB			the catalogue, first copy
  *	4 MiB			chunk 0, chunk 1 ... all of one size, a multiple of 4096 bytes
  *	S - (4 MiB - 64 KiB)	the catalogue, second copy
  *
  * A copy is a header of 512 bytes (struct xd_header), followed at once by the body; written
- * whole, padded with zeros to 4096 bytes. Each has its own CRC32C (Castagnoli; initial value and final
- * xor ~0). A change is written to the older or damaged copy, flushed, then to the other and
- * flushed: whatever a power cut leaves of a write, the other copy is whole. The valid
- * copy with the higher sequence number is the catalogue. Magic, version, header CRC and place stay
- * where they are in all later versions; a valid header of a later version means: hands off.
+ * whole, padded with zeros to 4096 bytes. Each has its own CRC32C (Castagnoli; initial value and
+ * final xor ~0). A change is written to the older or damaged copy, flushed, then to the other and
+ * flushed: whatever a power cut leaves of a write, the other copy is whole. The valid copy with
+ * the higher sequence number is the catalogue. Magic, version, header CRC and place stay where
+ * they are in all later versions; a valid header of a later version means: hands off.
  *
  * The body:
- *	dirty marks	(nr_chunks + 7) / 8 bytes, padded with zeros to 8: bit c % 8 of byte c / 8 is set
- *			when chunk c may hold something else than zeros
+ *	dirty marks	(nr_chunks + 7) / 8 bytes, padded with zeros to 8: bit c % 8 of byte c / 8 is
+ *			set when chunk c may hold something else than zeros
  *	nr_disks times	struct xd_record, nr_runs times struct xd_run_rec, config_len bytes of
  *			configuration padded with zeros to 8
  *
