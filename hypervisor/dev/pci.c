@@ -359,8 +359,10 @@ static bool offer(uint16_t bdf, uint32_t id)
 			return true;
 		}
 		undo(bdf, command);
-		printk(LOG_WARN "pci: %02x:%02x.%x: %s cannot drive it (%d), left to domain 0\n",
-		       bdf >> 8, bdf >> 3 & 31, bdf & 7, drivers[i]->name, err);
+		printk("%spci: %02x:%02x.%x: %s: %s (%d), left to domain 0\n",
+		       err == -ENODEV ? LOG_INFO : LOG_WARN, bdf >> 8, bdf >> 3 & 31, bdf & 7,
+		       drivers[i]->name, err == -ENODEV ? "nothing to drive" : "cannot drive it",
+		       err);
 	}
 	return false;
 }
