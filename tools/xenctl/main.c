@@ -38,7 +38,8 @@ static const struct command {
 	  cmd_block_attach },
 	{ "block-detach", "[-f|--force] DOMAIN VDEV",
 	  "take a disk back when the domain lets go of it; --force: now.\n"
-	  "Unmount it there first: Linux lets go of a mounted one, too",
+	  "Unmount it there first: kernels other than XenoLinux let go of a\n"
+	  "mounted one, too, and lose what was not written",
 	  cmd_block_detach },
 	{ "block-list", "[--json] DOMAIN", "show the disks of a domain", cmd_block_list },
 	{ "block-set", "DOMAIN VDEV weight=1..1000|iops=N|rate=BYTES...",
