@@ -167,7 +167,9 @@ static void choose_store(const struct args *a)
 	unsigned int pos = 0;
 
 	while (vd_next(&store, a->on, &pos, false)) {
-		if (xd_find(&store.x, a->word[0]))
+		const struct xd_disk *d = xd_find(&store.x, a->word[0]);
+
+		if (d && d->r.state != XD_ZEROING) /* that may be abandoned; see xd_sweep() */
 			die("%s: there is such a disk on %s", a->word[0], store.path);
 		xd_space(&store.x, now(), &s);
 		if (!*path || s.free > best.free) {

@@ -225,8 +225,10 @@ bool vd_used(const struct xd_disk *d, void *store)
 
 int vd_lock(struct vd_store *s, bool write, char err[XD_ERR])
 {
-	int how = write ? LOCK_EX : LOCK_SH, ret = flock(s->fd, how | LOCK_NB);
+	int how = write ? LOCK_EX : LOCK_SH, ret;
 
+	for (int tries = 0; (ret = flock(s->fd, how | LOCK_NB)) && tries < 50; tries++)
+		usleep(20000);
 	if (ret && errno == EWOULDBLOCK) {
 		report("%s: waiting for another xenctl", s->path);
 		ret = flock(s->fd, how);
