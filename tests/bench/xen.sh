@@ -11,6 +11,7 @@ here=$(cd "$(dirname "$0")" && pwd)
 top=$(cd "$here/../.." && pwd)
 image=$1
 work=$image.work
+# shellcheck source=mk/lib.sh
 . "$top/mk/lib.sh"
 
 packages='xen-utils-4.17 xenstore-utils libxenmisc4.17 libxencall1 libxendevicemodel1
