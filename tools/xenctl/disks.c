@@ -24,6 +24,19 @@
 
 #define SYS_PATH 4096
 
+/* What the disk is, for messages and labels: a virtual disk's key is nobody's business. */
+static const char *shown(const struct disk_spec *s)
+{
+	static char text[DISK_TEXT_MAX];
+	size_t len = strlen(s->target);
+
+	if (s->target[0] != '/' && len > 3)
+		len = 3 + strcspn(s->target + 3, ":");
+	memcpy(text, s->target, len);
+	text[len] = 0;
+	return text;
+}
+
 /* --- from a device of domain 0 to extents */
 
 struct place {
@@ -113,7 +126,7 @@ static int check_mounts(const struct disk_spec *s, const struct disk_map *m, cha
 		if (s->flags & XENO_VBLKF_READ_ONLY && !strcmp(super, "ro"))
 			continue;
 		if (device_overlaps(makedev(maj, min), m))
-			ret = disk_fail(err, "%s: domain 0 has mounted it (%.100s)", s->target,
+			ret = disk_fail(err, "%s: domain 0 has mounted it (%.100s)", shown(s),
 					where);
 	}
 	if (f)
@@ -131,7 +144,7 @@ static int check_swaps(const struct disk_spec *s, const struct disk_map *m, char
 	while (f && !ret && fgets(line, sizeof(line), f))
 		if (sscanf(line, "%255s", name) == 1 && !stat(name, &st) && S_ISBLK(st.st_mode) &&
 		    device_overlaps(st.st_rdev, m))
-			ret = disk_fail(err, "%s: domain 0 swaps to it (%.100s)", s->target, name);
+			ret = disk_fail(err, "%s: domain 0 swaps to it (%.100s)", shown(s), name);
 	if (f)
 		fclose(f);
 	return ret;
@@ -147,7 +160,7 @@ static int check_domain0(const struct disk_spec *s, const struct disk_map *m, ch
 		return 0;
 	fd = open(s->target, O_RDONLY | O_EXCL | O_CLOEXEC);
 	if (fd < 0 && errno == EBUSY)
-		return disk_fail(err, "%s: domain 0 uses it", s->target);
+		return disk_fail(err, "%s: domain 0 uses it", shown(s));
 	if (fd >= 0)
 		close(fd);
 	return 0;
@@ -175,7 +188,7 @@ static void find_rival(uint16_t domid, const struct xeno_ctl_info *dom, void *da
 			continue;
 		r->found = true;
 		disk_fail(r->err, "%s: %s uses it (%s, %s); `!` behind the access shares it",
-			  r->s->target, dom->name, vdev_name(v.dev, name),
+			  shown(r->s), dom->name, vdev_name(v.dev, name),
 			  v.flags & XENO_VBLKF_READ_ONLY ? "ro" : "rw");
 	}
 }
@@ -189,10 +202,9 @@ static int check_drives(const struct disk_spec *s, const struct disk_map *m, cha
 			continue;
 		if (d.flags & XENO_DISKF_READ_ONLY && !(s->flags & XENO_VBLKF_READ_ONLY))
 			return disk_fail(err, "%s: the drive is read-only, so access must be r",
-					 s->target);
+					 shown(s));
 		if (d.flags & XENO_DISKF_DEAD)
-			return disk_fail(err, "%s: the drive is dead (xenctl disk list)",
-					 s->target);
+			return disk_fail(err, "%s: the drive is dead (xenctl disk list)", shown(s));
 	}
 	return 0;
 }
@@ -250,12 +262,12 @@ int disk_resolve(const struct disk_spec *s, struct disk_map *m, char err[DISK_ER
 	if (s->target[0] != '/')
 		return resolve_virtual(s, m, err) ? -1 : check_use(s, m, err);
 	if (stat(s->target, &st))
-		return disk_fail(err, "%s: %s", s->target, strerror(errno));
+		return disk_fail(err, "%s: %s", shown(s), strerror(errno));
 	if (!S_ISBLK(st.st_mode))
-		return disk_fail(err, "%s: not a block device", s->target);
+		return disk_fail(err, "%s: not a block device", shown(s));
 	if (!map_device(st.st_rdev, m))
 		return disk_fail(err, "%s: not on a drive of the hypervisor (xenctl disk list)",
-				 s->target);
+				 shown(s));
 	return check_use(s, m, err);
 }
 
@@ -289,9 +301,9 @@ static int attach_failed(const struct disk_spec *s, int error, char *err)
 
 	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++)
 		if (known[i].error == error)
-			return disk_fail(err, "%s as %s: %s", s->target, vdev_name(s->dev, name),
+			return disk_fail(err, "%s as %s: %s", shown(s), vdev_name(s->dev, name),
 					 known[i].what);
-	return disk_fail(err, "%s as %s: %s", s->target, vdev_name(s->dev, name), strerror(-error));
+	return disk_fail(err, "%s as %s: %s", shown(s), vdev_name(s->dev, name), strerror(-error));
 }
 
 int disk_attach(uint16_t domid, const struct disk_spec *s, char err[DISK_ERR])
@@ -307,11 +319,9 @@ int disk_attach(uint16_t domid, const struct disk_spec *s, char err[DISK_ERR])
 
 	if (disk_resolve(s, &m, err))
 		return -1;
-	memcpy(u.label, s->target, strnlen(s->target, sizeof(u.label) - 1));
-	if (s->target[0] != '/') {
+	snprintf(u.label, sizeof(u.label), "%.63s", shown(s));
+	if (s->target[0] != '/')
 		cut_virtual(s, &v);
-		snprintf(u.label, sizeof(u.label), "vd:%.60s", v.name); /* not its key */
-	}
 	error = hyp_vblk_set(domid, &u, m.x, m.n);
 	if (error)
 		return attach_failed(s, error, err);
@@ -329,7 +339,7 @@ static int check_among(const struct guest_cfg *g, const struct disk_map *maps, u
 		    !(flags & g->disks[j].flags & XENO_VBLKF_READ_ONLY) &&
 		    extents_overlap(maps[i].x, maps[i].n, maps[j].x, maps[j].n))
 			return disk_fail(err, "%s: disk[%u] has the same sectors",
-					 g->disks[i].target, j);
+					 shown(&g->disks[i]), j);
 	}
 	return 0;
 }

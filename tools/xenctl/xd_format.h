@@ -45,7 +45,7 @@
 #define XD_FIRST_COPY (64u << 10)		       /* bytes */
 #define XD_FIRST_CHUNK (4u << 20)		       /* bytes */
 #define XD_COPY_BYTES (XD_FIRST_CHUNK - XD_FIRST_COPY) /* at most, of a copy */
-#define XD_CHUNK_DEFAULT 100003840u /* bytes: 100 * 10^6, rounded up to XD_BLOCK */
+#define XD_CHUNK_DEFAULT 104857600u		       /* bytes: 100 MiB */
 #define XD_CHUNK_MIN (1u << 20)
 #define XD_CHUNK_MAX (1ull << 36)
 
