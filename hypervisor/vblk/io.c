@@ -27,7 +27,7 @@
 #include <hyp/mm.h>
 #include <hyp/vbd.h>
 
-#define VISIT 64 /* requests taken from the ring in one go */
+#define VISIT VBD_RING_SLOTS /* requests taken from the ring in one go */
 #define RING_HEAD 64
 
 struct ring_head { /* at the start of the first page */

@@ -19,6 +19,8 @@
 
 #define MAX_DEV (1u << 31)
 #define LOOKS 4 /* at devices in one go */
+#define REST 3	/* times as long as that took, at most: */
+#define MAX_REST MILLISECS(1)
 #define FLAGS (XENO_VBLKF_READ_ONLY | XENO_VBLKF_SHARED | XENO_VBLKF_CDROM | XENO_VBLKF_PERSISTENT)
 #define XVD_FIRST 51712u /* xvda: block major 202 */
 #define XVD_NR 16u	 /* of those numbers */
@@ -259,25 +261,43 @@ static bool look_at_some(void *data)
 {
 	struct vblk_domain *b = data;
 	struct domain *d = b->d;
+	s_time_t began = now(), ended;
 	unsigned int slot;
 
 	__atomic_store_n(&b->dirty, false, __ATOMIC_SEQ_CST);
 	for (unsigned int n = 0; n < LOOKS && take_slot(b, &slot); n++)
 		look_at(b, slot);
+	ended = now();
+	WRITE_ONCE(b->rested, ended + min(REST * (ended - began), MAX_REST));
 	if (__atomic_load_n(&b->todo, __ATOMIC_SEQ_CST))
 		vbd_look_later(b, 0);
 	domain_put(d);
 	return false;
 }
 
-/* Each time the flag is set the task gets a reference to the domain. */
+/*
+ * Each time the flag is set the task gets a reference to the domain. It rests between its runs: a
+ * guest that fills its ring all the time has no more than a part of the CPU that serves it, whose
+ * time is others'.
+ */
 void vbd_look_later(struct vblk_domain *b, uint64_t slots)
 {
 	__atomic_fetch_or(&b->todo, slots, __ATOMIC_SEQ_CST);
 	if (__atomic_exchange_n(&b->dirty, true, __ATOMIC_SEQ_CST))
 		return;
-	if (domain_get(b->d))
+	if (!domain_get(b->d))
+		return;
+	if (READ_ONCE(b->rested) > now())
+		timer_set(&b->timer, READ_ONCE(b->rested));
+	else
 		task_queue(&b->task);
+}
+
+static void rested(void *data)
+{
+	struct vblk_domain *b = data;
+
+	task_queue(&b->task);
 }
 
 /* Nothing to do before there are devices: the domain may still come to nothing then. */
@@ -736,6 +756,7 @@ int vblk_domain_init(struct domain *d)
 		return -ENOMEM;
 	b->d = d;
 	b->task = (struct task){ .fn = look_at_some, .data = b };
+	timer_init(&b->timer, rested, b);
 	spin_init(&b->lock, RANK_VBLK, "vbds");
 	d->vblk = b;
 	return 0;

@@ -78,15 +78,17 @@ struct vblk_domain {
 	struct domain *d;
 	struct spinlock lock;
 	struct task task;
-	bool dirty;	 /* atomic: the task has been queued, with a reference to d */
-	uint64_t todo;	 /* slots, atomic: the task shall look at them */
-	unsigned int at; /* the one it begins with */
-	uint64_t used;	 /* slots; changed under both locks, as they are */
+	bool dirty;	    /* atomic: the task will run, with a reference to d */
+	struct timer timer; /* queues the task when that has rested */
+	s_time_t rested;    /* the task does not run again before */
+	uint64_t todo;	    /* slots, atomic: the task shall look at them */
+	unsigned int at;    /* the one it begins with */
+	uint64_t used;	    /* slots; changed under both locks, as they are */
 	struct vbd *slot[XENO_VBLK_MAX_DEVICES];
 };
 _Static_assert(XENO_VBLK_MAX_DEVICES == 64, "slots in a word");
 
-/* Makes the task look at devices soon. Any context, d alive. */
+/* Makes the task look at devices soon. Below RANK_TIMER, d alive. */
 void vbd_look_later(struct vblk_domain *b, uint64_t slots);
 
 /* --- vblk/io.c; lock held unless said otherwise */
