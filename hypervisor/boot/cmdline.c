@@ -26,6 +26,7 @@ static const struct option {
 	OPT("maxcpus", NUMBER, maxcpus),
 	OPT("ramdrive", RAMDRIVES, ramdrive_pages),
 	OPT("disk_timeout", NUMBER, disk_timeout),
+	OPT("nic", FLAG, nics),
 	OPT("sched", STRING, sched),
 	OPT("loglvl", NUMBER, loglvl),
 	OPT("noreboot", FLAG, noreboot),

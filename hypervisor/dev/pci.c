@@ -58,7 +58,7 @@
 #define MEM_RESERVED 2
 
 static const struct pci_driver *const drivers[] = { &virtio_blk_driver, &ahci_driver, &ide_driver,
-						    &nvme_driver };
+						    &nvme_driver, &virtio_net_driver };
 
 static uint64_t hidden[NR_PORTS / 64], kept[NR_PORTS / 64], denied_ports[NR_PORTS / 64];
 static uint16_t bridges[NR_BUSES]; /* to each bus, from a lower one; 0: it is a root */

@@ -31,6 +31,13 @@ struct nic_seg { /* within one page */
 	uint32_t len;
 };
 
+/* A frame that has come, in the driver's own memory. */
+struct nic_rx {
+	const void *frame;
+	unsigned int len;
+	bool sum_ok;
+};
+
 /* A frame to send. The caller's, and unchanged, until sent is called. */
 struct nic_tx {
 	struct list link; /* whose turn it is: the owner's at the moment */
@@ -65,6 +72,12 @@ struct nic_ops {
 	/* Tells the device about all sent since the last call. lock held. */
 	void (*kick)(struct nic *n);
 	/*
+	 * Looks at the device: nic_sent(), nic_link(), nic_fault() for what has happened. Puts frames
+	 * that have come into r, at most max, and says how many; their memory is left alone until the
+	 * next call. 0 with max != 0: nothing is left, and there is an interrupt for more. lock held.
+	 */
+	unsigned int (*poll)(struct nic *n, struct nic_rx *r, unsigned int max);
+	/*
 	 * After a time-out: makes the device forget what it had and ready again. Bounded to a few
 	 * milliseconds; -EAGAIN: call again in 10 ms; -EIO: dead. No DMA of old frames afterwards.
 	 * The core drops what was in the ring. lock held.
@@ -89,9 +102,11 @@ struct nic {
 	unsigned int nr;
 	struct spinlock lock;
 	struct list waiting, started, finished; /* of struct nic_tx */
-	unsigned int in_flight;
+	unsigned int nr_waiting, in_flight;
 	bool link, dead, resetting, busy;
-	s_time_t reset_at;
+	bool receiving, again;	       /* a CPU is in nic_interrupt(), and will look again */
+	s_time_t reset_at, rest_until; /* nothing is received until then */
+	unsigned int messages;
 	struct timer timer;
 	struct task later;
 	uint64_t tx_frames, tx_bytes, rx_frames, rx_bytes;
@@ -100,7 +115,9 @@ struct nic {
 
 /* --- for drivers. Boot only. n stays for ever. -ENOSPC. */
 int nic_add(struct nic *n);
-/* Around interrupt handlers' work on the sending side; unlocking sends what can go. */
+/* What an interrupt handler calls: polls, hands on what has come. No locks held. */
+void nic_interrupt(struct nic *n);
+/* Around everything else; unlocking sends what can go. */
 void nic_lock(struct nic *n);
 void nic_unlock(struct nic *n);
 /* t has left, or not. lock held. */
@@ -110,7 +127,7 @@ void nic_link(struct nic *n, bool up);
 /* The device reports a fault: it is reset. lock held. */
 void nic_fault(struct nic *n, const char *what);
 /*
- * A frame has come, without the checksum at its end; sum_ok: the device has found the
+ * For the core: a frame has come, without the checksum at its end; sum_ok: the device has found the
  * checksums of TCP or UDP right. One after the other for a card, interrupt or task
  * context, no locks held. At most NIC_FRAME bytes (VLAN tag: 4 more).
  */

@@ -25,6 +25,7 @@ enum lock_rank {
 	RANK_PIRQ = 55,
 	RANK_MEM = 60,	 /* d->mem_lock: page list and counters of a domain */
 	RANK_DISK = 65,	 /* a drive: queues and driver */
+	RANK_NIC = 67,	 /* a network card: queues and driver */
 	RANK_SCHED = 70, /* run queue of a CPU; two: lower CPU first */
 	RANK_TIMER = 75,
 	RANK_MMIO = 78, /* takes pages for its tables */
