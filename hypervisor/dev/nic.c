@@ -127,7 +127,7 @@ void nic_fault(struct nic *n, const char *what)
 
 static void reset(struct nic *n)
 {
-	int err = n->receiving ? -EAGAIN : n->ops->reset(n);
+	int err = n->ops->reset(n);
 	struct nic_tx *t;
 
 	if (err == -EAGAIN) {
@@ -191,11 +191,12 @@ static void dispatch(struct nic *n)
 
 static void run(struct nic *n)
 {
-	if (n->resetting && n->reset_at <= now())
+	/* With a receiver at work, it is the end of nic_interrupt() that comes by here again. */
+	if (n->resetting && !n->receiving && n->reset_at <= now())
 		reset(n);
 	if (works(n))
 		dispatch(n);
-	if (n->resetting)
+	if (n->resetting && !n->receiving)
 		arm(n, n->reset_at);
 }
 
@@ -289,6 +290,7 @@ void nic_interrupt(struct nic *n)
 {
 	const s_time_t begin = now();
 	unsigned int nr, left = RX_BUDGET;
+	bool rests = false;
 
 	nic_lock(n);
 	n->again = true;
@@ -299,15 +301,16 @@ void nic_interrupt(struct nic *n)
 	n->receiving = true;
 	while (n->again && left) {
 		n->again = false;
-		nr = receive(n, begin < n->rest_until ? 0 : left);
+		rests = now() < n->rest_until;
+		nr = receive(n, rests ? 0 : left);
 		n->again |= nr != 0;
 		left -= nr;
 	}
 	n->receiving = false;
-	if (!left) {
+	if (!left)
 		n->rest_until = now() + min((now() - begin) / 2, MOST_REST);
+	if (!left || rests)
 		arm(n, n->rest_until);
-	}
 	nic_unlock(n);
 }
 

@@ -57,8 +57,9 @@
 #define POLL_TIME MILLISECS(1)
 #define MEM_RESERVED 2
 
-static const struct pci_driver *const drivers[] = { &virtio_blk_driver, &ahci_driver, &ide_driver,
-						    &nvme_driver, &virtio_net_driver };
+static const struct pci_driver *const drivers[] = { &virtio_blk_driver, &ahci_driver,
+						    &ide_driver,	&nvme_driver,
+						    &virtio_net_driver, &e1000_driver };
 
 static uint64_t hidden[NR_PORTS / 64], kept[NR_PORTS / 64], denied_ports[NR_PORTS / 64];
 static uint16_t bridges[NR_BUSES]; /* to each bus, from a lower one; 0: it is a root */
@@ -120,6 +121,16 @@ void pci_enable(const struct pci_func *f)
 	change_command(f->bdf, 0, access | COMMAND_NO_INTX);
 	for (uint16_t b = f->bdf; (b = bridges[b >> 8]);)
 		change_command(b, 0, access);
+}
+
+void pci_cut_off(uint16_t bdf)
+{
+	change_command(bdf, COMMAND_MASTER, 0);
+}
+
+void pci_where(uint16_t bdf, char *where, size_t size)
+{
+	snprintf(where, size, "pci %02x:%02x.%x", bdf >> 8, bdf >> 3 & 31, bdf & 7);
 }
 
 /* A BAR lies where the processor can get to, and there is no memory. */
@@ -237,7 +248,7 @@ int pci_irq(const struct pci_func *f, unsigned int n, irq_fn *fn, void *data)
 {
 	struct msi m = { .bdf = f->bdf, .x = true, .entry = (uint16_t)n };
 
-	if (!msi_check(&m))
+	if (!f->no_msix && !msi_check(&m))
 		return message(&m, pci_capability(f->bdf, CAP_MSIX, 0), fn, data);
 	m.x = false;
 	if (n)

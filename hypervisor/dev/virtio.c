@@ -11,9 +11,6 @@
 #include <hyp/timer.h>
 #include "virtio.h"
 
-#define REG_COMMAND 0x04
-#define COMMAND_MASTER 4u
-
 /* Capabilities: where the parts of the interface lie */
 #define CAP_VENDOR 0x09
 #define CAP_MSIX 0x11
@@ -132,12 +129,6 @@ uint32_t virtio_config(const struct virtio *v, unsigned int reg)
 	return reg + 4 > v->part_len[PART_DEVICE] ?
 		       0 :
 		       *(volatile uint32_t *)(v->part[PART_DEVICE] + reg);
-}
-
-void virtio_where(const struct virtio *v, char *where, size_t size)
-{
-	snprintf(where, size, "pci %02x:%02x.%x", v->pci.bdf >> 8, v->pci.bdf >> 3 & 31,
-		 v->pci.bdf & 7);
 }
 
 /* --- starting the device, for the first time or after a reset */
@@ -261,8 +252,7 @@ int virtio_reset(struct virtio *v)
 		err = bring_up(v);
 	if (!err && as_before(v, features, slots))
 		return 0;
-	pci_write(v->pci.bdf, REG_COMMAND,
-		  pci_read(v->pci.bdf, REG_COMMAND) & 0xffff & ~COMMAND_MASTER);
+	pci_cut_off(v->pci.bdf);
 	return -EIO;
 }
 

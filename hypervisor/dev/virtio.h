@@ -87,8 +87,6 @@ void virtio_stop(struct virtio *v); /* after a probe that failed */
 bool virtio_needs_reset(const struct virtio *v);
 uint32_t virtio_config(const struct virtio *v, unsigned int reg); /* 32 bits; 0: not there */
 unsigned int virtio_generation(const struct virtio *v);
-/* "pci 00:04.0" */
-void virtio_where(const struct virtio *v, char *where, size_t size);
 
 /* A free slot, now of owner, not NULL. -EAGAIN */
 int vq_get(struct virtqueue *q, void *owner);

@@ -213,7 +213,7 @@ static int read_config(struct virtio_blk *v)
 	d->ops = &blk_ops;
 	d->priv = v;
 	d->driver = "virtio-blk";
-	virtio_where(&v->virtio, d->where, sizeof(d->where));
+	pci_where(v->virtio.pci.bdf, d->where, sizeof(d->where));
 	strlcpy(d->model, "virtio disk", sizeof(d->model));
 	d->sectors = virtio_config(&v->virtio, D_CAPACITY) |
 		     (uint64_t)virtio_config(&v->virtio, D_CAPACITY + 4) << 32;

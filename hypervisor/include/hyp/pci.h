@@ -19,6 +19,7 @@ struct pci_func {
 		uint64_t addr, len; /* len 0: not there */
 		bool io;
 	} bar[6];
+	bool no_msix; /* a probe wants pci_irq() to do without */
 };
 
 /* A driver: probe claims the function (true) or leaves it alone, untouched but for reads. */
@@ -39,6 +40,8 @@ bool pci_kept(uint16_t bdf, unsigned int reg);
 /* --- for probes */
 unsigned int pci_capability(uint16_t bdf, unsigned int id, unsigned int after); /* 0: no (more) */
 void pci_enable(const struct pci_func *f); /* memory, I/O, bus mastering on; INTx off */
+void pci_cut_off(uint16_t bdf);		   /* no DMA from now on */
+void pci_where(uint16_t bdf, char *where, size_t size);	       /* "pci 00:04.0" */
 void *pci_map_bar(const struct pci_func *f, unsigned int bar); /* uncached; NULL */
 /*
  * Interrupt of the device: MSI-X entry n, or MSI (n = 0), on a vector of our own, handled by
