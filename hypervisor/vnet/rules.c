@@ -11,7 +11,7 @@
  * lists the few rules that reach into its box, in order, up to the first that covers it
  * whole. Trees are searched in order of their first rules, until what was found is before.
  *
- * Memory is bounded: a tree of n rules may use 6(n + 2) units, shared out to its branches; a
+ * Memory is bounded: a tree of n rules may use 5(n + 2) units, shared out to its branches; a
  * leaf with k rules costs k + 2; a branch that cannot pay for a cut is a leaf, however
  * long. So bad sets of rules cost time, not memory, and nothing at all to other interfaces.
  * A bit vector would take n bits for each of 2n edges of a dimension, 25 MB for 10,000 rules.
