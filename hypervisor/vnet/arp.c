@@ -39,7 +39,7 @@ unsigned int vnet_arp_build(uint8_t out[VNET_ARP_LEN], unsigned int op, uint64_t
 bool vnet_arp_answer(const struct vnet_identity *id, const struct vnet_pkt *p, uint32_t gateway,
 		     bool proxy, uint64_t mac, uint8_t out[VNET_ARP_LEN])
 {
-	/* Who has no address yet is told of no other but the gateway's: it would take it for used. */
+	/* Who has no address yet asks whether one is used: told of the gateway's only. */
 	bool others = proxy && p->t.src && !vnet_is_own(id, p->t.dst) && p->t.dst != p->t.src;
 
 	if (p->kind != VNET_KIND_ARP || p->arp_op != 1 || (p->t.dst != gateway && !others))

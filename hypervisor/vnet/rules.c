@@ -28,7 +28,7 @@
 #define SMALL 16     /* rules that are not worth a tree of their own */
 #define MAX_DEPTH 40 /* of a tree */
 #define SAMPLES 64   /* edges of which the middle one is taken */
-#define SHARE 6	     /* units of a tree, per rule */
+#define SHARE 5	     /* units of a tree, per rule */
 #define EXTRA 0x80   /* in masks of dimensions: flags or state are tested too */
 #define IS_LEAF 0xff
 
@@ -654,22 +654,31 @@ static bool same_limits(const struct xeno_vnet_rule *a, const struct xeno_vnet_r
 	       a->packets_burst == b->packets_burst && a->bytes_burst == b->bytes_burst;
 }
 
+/* Of the first rule with this id in the hash that is in `list`, or of a free slot. */
+static unsigned int find_id(const struct vnet_rules *s, uint32_t id)
+{
+	unsigned int slot = slot_of(s, id);
+
+	while (s->list[slot] && s->rules[s->list[slot] - 1].id != id)
+		slot = (slot + 1) & (s->nr_slots - 1);
+	return slot;
+}
+
 /* A hash of the new ids in `list`, which building needs no more: units_for(nr) > slots_for(nr). */
 void vnet_rules_inherit(struct vnet_rules *s, const struct vnet_rules *old)
 {
-	unsigned int top = s->nr_slots - 1, slot;
+	unsigned int slot;
 
 	memset(s->list, 0, s->nr_slots * sizeof(*s->list));
 	for (unsigned int i = 0; i < s->nr; i++) {
-		for (slot = slot_of(s, s->rules[i].id); s->list[slot];)
-			slot = (slot + 1) & top;
-		s->list[slot] = (uint16_t)(i + 1);
+		slot = find_id(s, s->rules[i].id);
+		if (!s->list[slot])
+			s->list[slot] = (uint16_t)(i + 1);
 	}
 	for (unsigned int o = 0; o < old->nr; o++) {
-		unsigned int id = old->rules[o].id, i;
+		unsigned int i;
 
-		for (slot = slot_of(s, id); s->list[slot] && s->rules[s->list[slot] - 1].id != id;)
-			slot = (slot + 1) & top;
+		slot = find_id(s, old->rules[o].id);
 		if (!s->list[slot])
 			continue;
 		i = s->list[slot] - 1u;

@@ -101,6 +101,12 @@ static void neighbours(void)
 		CHECK(vnet_neigh_find(n, B, 1, t, &mac) == VNET_NEIGH_SEND && mac == MAC_B);
 	}
 	CHECK(vnet_neigh_find(n, IP(192, 0, 2, 8), 1, t, &mac) != VNET_NEIGH_FAIL);
+	/* More neighbours that answer than there is room for: B stays. */
+	for (unsigned int i = 0; i < 5000; i++) {
+		if (vnet_neigh_find(n, IP(192, 1, 0, 0) + i, 8, t, &mac) == VNET_NEIGH_WAIT_ASK)
+			CHECK(reply(IP(192, 1, 0, 0) + i, MAC_A, 2, t));
+		CHECK(vnet_neigh_find(n, B, 1, t, &mac) == VNET_NEIGH_SEND && mac == MAC_B);
+	}
 	free(n);
 }
 

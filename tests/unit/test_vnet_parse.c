@@ -79,62 +79,63 @@ static void inner(void)
 }
 
 /* What to change in a good frame: 16 bits at an offset; then the IP checksum is made right. */
+static const struct {
+	enum vnet_why why;
+	uint16_t proto, at, to, len;
+	bool keep_sum;
+} bad_cases[] = {
+	{ VNET_SHORT, 6, 0, 0x0e00, 13, 1 },
+	{ VNET_SHORT, 6, 0, 0x0e00, 33, 1 },
+	{ VNET_MAC, 6, 6, 0x0322, 0, 1 },
+	{ VNET_MAC, 6, 6, 0xffff, 0, 1 },
+	{ VNET_LLC, 6, 12, 0x0040, 0, 1 },
+	{ VNET_IPV6, 6, 12, 0x86dd, 0, 1 },
+	{ VNET_VLAN, 6, 12, 0x88a8, 0, 1 },
+	{ VNET_ETHERTYPE, 6, 12, 0x8863, 0, 1 },
+	{ VNET_IP_VERSION, 6, 14, 0x6500, 0, 1 },
+	{ VNET_IP_HEADER, 6, 14, 0x4400, 0, 1 },
+	{ VNET_IP_HEADER, 6, 14, 0x4f00, 60, 1 },
+	{ VNET_IP_LENGTH, 6, 16, 19, 0, 1 },
+	{ VNET_IP_LENGTH, 6, 16, 2000, 0, 1 },
+	{ VNET_IP_CSUM, 6, 24, 0x1111, 0, 1 },
+	{ VNET_IP_FLAGS, 6, 20, 0x8000, 0, 0 },
+	{ VNET_SOURCE, 6, 26, 0x7f00, 0, 0 },
+	{ VNET_SOURCE, 6, 26, 0xe000, 0, 0 },
+	{ VNET_SOURCE, 6, 26, 0xffff, 0, 0 },
+	{ VNET_SOURCE, 6, 26, 0x0001, 0, 0 },
+	{ VNET_DEST, 6, 30, 0x7f00, 0, 0 },
+	{ VNET_DEST, 6, 30, 0x0000, 0, 0 },
+	{ VNET_DEST, 6, 30, 0xf000, 0, 0 },
+	{ VNET_OK, 6, 30, 0xe000, 0, 0 }, /* multicast */
+	{ VNET_FRAG_RANGE, 47, 20, 0x3fff, 0, 0 },
+	{ VNET_FRAG_RANGE, 47, 20, 0x1fff, 0, 0 },
+	{ VNET_FRAG_RANGE, 47, 20, 0x2000, 0, 0 }, /* 60 bytes, and more follow */
+	{ VNET_FRAG_TINY, 6, 20, 0x0001, 0, 0 },
+	{ VNET_FRAG_TINY, 6, 20, 0x0002, 0, 0 },
+	{ VNET_OK, 6, 20, 0x0003, 0, 0 },
+	{ VNET_OK, 17, 20, 0x0001, 0, 0 },
+	{ VNET_TCP, 6, 46, 0x4000, 0, 0 },
+	{ VNET_TCP, 6, 46, 0xf000, 0, 0 }, /* header of 60 bytes in 60: good, see below */
+	{ VNET_UDP, 17, 38, 7, 0, 0 },
+	{ VNET_UDP, 17, 38, 67, 0, 0 },
+	{ VNET_UDP, 17, 38, 69, 0, 0 },
+	{ VNET_INNER, 1, 34, 0x0300, 0, 0 },
+	{ VNET_SOURCE_ROUTE, 0, 34, 0x8307, 0, 0 },
+	{ VNET_SOURCE_ROUTE, 0, 34, 0x8907, 0, 0 },
+	{ VNET_IP_OPTION, 0, 34, 0x4401, 0, 0 },
+	{ VNET_IP_OPTION, 0, 34, 0x4409, 0, 0 },
+	{ VNET_OK, 0, 34, 0x4408, 0, 0 },
+	{ VNET_OK, 0, 34, 0x0001, 0, 0 },
+};
+
 static void bad(void)
 {
-	static const struct {
-		enum vnet_why why;
-		uint16_t proto, at, to, len;
-		bool keep_sum;
-	} cases[] = {
-		{ VNET_SHORT, 6, 0, 0x0e00, 13, 1 },
-		{ VNET_SHORT, 6, 0, 0x0e00, 33, 1 },
-		{ VNET_MAC, 6, 6, 0x0322, 0, 1 },
-		{ VNET_MAC, 6, 6, 0xffff, 0, 1 },
-		{ VNET_LLC, 6, 12, 0x0040, 0, 1 },
-		{ VNET_IPV6, 6, 12, 0x86dd, 0, 1 },
-		{ VNET_VLAN, 6, 12, 0x88a8, 0, 1 },
-		{ VNET_ETHERTYPE, 6, 12, 0x8863, 0, 1 },
-		{ VNET_IP_VERSION, 6, 14, 0x6500, 0, 1 },
-		{ VNET_IP_HEADER, 6, 14, 0x4400, 0, 1 },
-		{ VNET_IP_HEADER, 6, 14, 0x4f00, 60, 1 },
-		{ VNET_IP_LENGTH, 6, 16, 19, 0, 1 },
-		{ VNET_IP_LENGTH, 6, 16, 2000, 0, 1 },
-		{ VNET_IP_CSUM, 6, 24, 0x1111, 0, 1 },
-		{ VNET_IP_FLAGS, 6, 20, 0x8000, 0, 0 },
-		{ VNET_SOURCE, 6, 26, 0x7f00, 0, 0 },
-		{ VNET_SOURCE, 6, 26, 0xe000, 0, 0 },
-		{ VNET_SOURCE, 6, 26, 0xffff, 0, 0 },
-		{ VNET_SOURCE, 6, 26, 0x0001, 0, 0 },
-		{ VNET_DEST, 6, 30, 0x7f00, 0, 0 },
-		{ VNET_DEST, 6, 30, 0x0000, 0, 0 },
-		{ VNET_DEST, 6, 30, 0xf000, 0, 0 },
-		{ VNET_OK, 6, 30, 0xe000, 0, 0 }, /* multicast */
-		{ VNET_FRAG_RANGE, 47, 20, 0x3fff, 0, 0 },
-		{ VNET_FRAG_RANGE, 47, 20, 0x1fff, 0, 0 },
-		{ VNET_FRAG_RANGE, 47, 20, 0x2000, 0, 0 }, /* 60 bytes, and more follow */
-		{ VNET_FRAG_TINY, 6, 20, 0x0001, 0, 0 },
-		{ VNET_FRAG_TINY, 6, 20, 0x0002, 0, 0 },
-		{ VNET_OK, 6, 20, 0x0003, 0, 0 },
-		{ VNET_OK, 17, 20, 0x0001, 0, 0 },
-		{ VNET_TCP, 6, 46, 0x4000, 0, 0 },
-		{ VNET_TCP, 6, 46, 0xf000, 0, 0 }, /* header of 60 bytes in 60: good, see below */
-		{ VNET_UDP, 17, 38, 7, 0, 0 },
-		{ VNET_UDP, 17, 38, 67, 0, 0 },
-		{ VNET_UDP, 17, 38, 69, 0, 0 },
-		{ VNET_INNER, 1, 34, 0x0300, 0, 0 },
-		{ VNET_SOURCE_ROUTE, 0, 34, 0x8307, 0, 0 },
-		{ VNET_SOURCE_ROUTE, 0, 34, 0x8907, 0, 0 },
-		{ VNET_IP_OPTION, 0, 34, 0x4401, 0, 0 },
-		{ VNET_IP_OPTION, 0, 34, 0x4409, 0, 0 },
-		{ VNET_OK, 0, 34, 0x4408, 0, 0 },
-		{ VNET_OK, 0, 34, 0x0001, 0, 0 },
-	};
 	struct frame f;
 	struct vnet_pkt p;
 
-	for (unsigned int i = 0; i < ARRAY_SIZE(cases); i++) {
+	for (unsigned int i = 0; i < ARRAY_SIZE(bad_cases); i++) {
 		enum vnet_why why;
-		unsigned int proto = cases[i].proto;
+		unsigned int proto = bad_cases[i].proto;
 
 		if (proto == 6 || proto == 17)
 			make_ports(&f, proto, A, 1000, B, 80, 0, proto == 6 ? 40 : 60);
@@ -142,18 +143,18 @@ static void bad(void)
 			make_icmp(&f, A, B, 8, 0, 1, 10);
 		else
 			make_ip(&f, A, B, proto ? proto : 47, proto ? 0 : 8, 60);
-		put16(f.b + cases[i].at, cases[i].to);
-		if (!cases[i].keep_sum)
+		put16(f.b + bad_cases[i].at, bad_cases[i].to);
+		if (!bad_cases[i].keep_sum)
 			fix_ip(f.b + 14);
-		if (cases[i].len)
-			f.len = cases[i].len;
+		if (bad_cases[i].len)
+			f.len = bad_cases[i].len;
 		why = parse(&f, &p);
-		if (cases[i].to == 0xf000 && cases[i].at == 46)
+		if (bad_cases[i].to == 0xf000 && bad_cases[i].at == 46)
 			why = why == VNET_OK ? VNET_TCP : VNET_OK;
-		if (why != cases[i].why)
+		if (why != bad_cases[i].why)
 			printf("case %u: %s, not %s\n", i, vnet_why_name(why),
-			       vnet_why_name(cases[i].why));
-		CHECK(why == cases[i].why);
+			       vnet_why_name(bad_cases[i].why));
+		CHECK(why == bad_cases[i].why);
 	}
 	make_ip(&f, A, A, 47, 0, 20);
 	CHECK(parse(&f, &p) == VNET_SOURCE);

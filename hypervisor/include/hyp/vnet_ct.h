@@ -89,7 +89,7 @@ enum vnet_why vnet_ct_find(struct vnet_ct *ct, const struct vnet_pkt *p, uint32_
 /* Where p goes, behind translation of the destination: for the route and for vnet_rules_key(). */
 void vnet_ct_dest(const struct vnet_ct_hit *hit, const struct vnet_nat *nat,
 		  const struct vnet_pkt *p, uint32_t *dst, uint16_t *dport);
-/* Begins a connection with p, whose hit is NEW, to interface `out`; then it is ESTABLISHED. VNET_CT_*. */
+/* Begins a connection with p, whose hit is NEW, to interface `out`: ESTABLISHED. VNET_CT_*. */
 enum vnet_why vnet_ct_create(struct vnet_ct *ct, const struct vnet_pkt *p, uint32_t in,
 			     uint32_t out, unsigned int owner, uint32_t rule,
 			     const struct vnet_nat *nat, s_time_t now, struct vnet_ct_hit *hit);

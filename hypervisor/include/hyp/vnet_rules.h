@@ -32,13 +32,19 @@ int vnet_rule_check(const struct xeno_vnet_rule *r);
 size_t vnet_rules_size(unsigned int nr);
 /*
  * Begins to compile into mem, vnet_rules_size(nr) bytes, aligned to 64, of any content. rules is
- * read here only; the caller has checked each.
+ * read here only; the caller has checked each. 10,000 rules take about 2 ms.
  */
 struct vnet_rules *vnet_rules_begin(void *mem, const struct xeno_vnet_rule *rules, unsigned int nr,
 				    s_time_t now);
-/* Goes on, for about `budget` looks at a rule: 10000 take 0.1 ms. -EAGAIN: call again; 0: it is ready. */
+/*
+ * Goes on, for about `budget` looks at a rule, or at one node: 10000 take 0.1 to 0.2 ms; 10,000
+ * rules need up to 200 calls with that. -EAGAIN: call again; 0: it is ready.
+ */
 int vnet_rules_build(struct vnet_rules *set, unsigned int budget);
-/* Takes over counters and, with the same limits, buckets of the rules with the same ids. Both are ready. */
+/*
+ * Takes over counters and, with the same limits, buckets of
+ * the rules with the same ids (of several new ones, the first). Both are ready.
+ */
 void vnet_rules_inherit(struct vnet_rules *set, const struct vnet_rules *old);
 
 /*
