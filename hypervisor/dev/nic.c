@@ -234,10 +234,12 @@ static bool later(void *data)
 
 static bool acceptable(const struct nic *n, const struct nic_tx *t)
 {
-	bool can = n->can_csum || !t->csum;
+	unsigned int sum_end = t->csum_start + t->csum_offset + 2u;
+	bool can = !t->csum || (n->can_csum && t->csum_start >= ETH_HEADER && sum_end <= t->len);
 
 	if (t->gso_size)
-		can = t->csum && (t->gso_v6 ? n->can_tso6 : n->can_tso4);
+		can = can && t->csum && sum_end <= t->head_len && t->head_len < t->len &&
+		      (t->gso_v6 ? n->can_tso6 : n->can_tso4);
 	else if (t->len > NIC_FRAME)
 		return false;
 	return can && n->link && !n->dead && n->nr_waiting < MOST_WAITING * n->depth &&

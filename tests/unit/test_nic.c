@@ -317,13 +317,23 @@ static void endless_sender(void)
 	CHECK(frames[0].ends == before + 1 && !frames[0].out && !task);
 }
 
+#define CSUM .csum = true, .csum_start = 34, .csum_offset = 16
+
 static void refused(void)
 {
 	static const struct nic_tx bad[] = {
 		{ .len = 13 },
 		{ .len = NIC_FRAME + 1 },
-		{ .len = 3000, .gso_size = 1000 },
-		{ .len = 3000, .gso_size = 1000, .csum = true, .gso_v6 = true },
+		{ .len = 60, .csum = true, .csum_start = 13, .csum_offset = 6 },
+		{ .len = 60, .csum = true, .csum_start = 34, .csum_offset = 25 },
+		{ .len = 3000,
+		  .gso_size = 1000,
+		  .csum_start = 34,
+		  .csum_offset = 16,
+		  .head_len = 54 },
+		{ .len = 3000, .gso_size = 1000, CSUM, .head_len = 51 },
+		{ .len = 54, .gso_size = 1000, CSUM, .head_len = 54 },
+		{ .len = 3000, .gso_size = 1000, CSUM, .head_len = 54, .gso_v6 = true },
 	};
 	struct frame *f = frames;
 
@@ -333,7 +343,7 @@ static void refused(void)
 		send(&frames[i]);
 		CHECK(frames[i].ends == 1 && !frames[i].good);
 	}
-	f->t = (struct nic_tx){ .len = 3000, .gso_size = 1000, .csum = true };
+	f->t = (struct nic_tx){ .len = 3000, .gso_size = 1000, CSUM, .head_len = 54 };
 	send(f);
 	CHECK(nr_ring == 1 && f->out);
 	complete(1);
