@@ -42,7 +42,7 @@ struct options {
 	char sched[16];
 	unsigned int loglvl; /* 0 errors .. 3 debug */
 	bool noreboot, noacpi, ignorebiostables;
-	bool nics; /* network cards that the hypervisor can drive are its own */
+	bool nics;	     /* network cards that the hypervisor can drive are its own */
 	bool split, nosplit; /* neither: as the processor needs it */
 };
 extern struct options opt;
