@@ -40,7 +40,8 @@ static void trap_debug(struct cpu_regs *regs)
 
 	if (unlikely(READ_ONCE(this_cpu()->frame_lost))) {
 		WRITE_ONCE(this_cpu()->frame_lost, false);
-		domain_kill(current->domain, "INT1 behind MOV SS, with a breakpoint on its operand");
+		domain_kill(current->domain,
+			    "INT1 behind MOV SS, with a breakpoint on its operand");
 		return;
 	}
 
