@@ -18,8 +18,8 @@ static bool on_db(struct frame *f)
 }
 
 /* syscall; at 16: mov $BAD_UNMAPPED, %rax; mov (%rax), %al; at 32: int $0x80, not allowed */
-static const uint8_t code[48] = { 0x0f, 0x05, [16] = 0x48, 0xb8, 0,    0,	  0,	0, 0x70,
-				  0,	0,    0,	   0x8a, 0x00, [32] = 0xcd, 0x80 };
+static const uint8_t code[48] = { 0x0f, 0x05, [16] = 0x48, 0xb8, 0,    0,    0,		  0,
+				  0x70, 0,    0,	   0,	 0x8a, 0x00, [32] = 0xcd, 0x80 };
 
 static struct frame enter(uint64_t rip)
 {
