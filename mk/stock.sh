@@ -4,13 +4,15 @@
 # Fetches Debian's stock kernel for the tests that boot it, without installing it:
 #   build/stock/vmlinuz   as the package has it
 #   build/stock/vmlinux   the ELF image inside
+#   build/stock/modules   an archive to put before a guest's root: its modules
 #   build/stock.img       an archive to put before dom0.img: the modules that domain 0
 #                         needs and vmlinuz as /usr/lib/xeno/stock
 set -eu
 
 top=$(cd "$(dirname "$0")/.." && pwd)
 stock=$top/build/stock
-modules='xen-privcmd xenfs xen-evtchn xen-gntdev xen-gntalloc xen-blkfront xen-netfront'
+modules='xen-privcmd xenfs xen-evtchn xen-gntdev xen-gntalloc xen-blkfront xen-netfront
+	ext4 jbd2 mbcache crc16 crc32c_generic crc32c-intel libcrc32c'
 . "$top/mk/lib.sh"
 
 # Fetch and unpack what linux-image-amd64 stands for today.
@@ -44,10 +46,9 @@ extract_elf()
 		die "the stock kernel is not packed with xz"
 }
 
-# One list entry per directory on the way, then the files.
-list_archive()
+# FILE PATH, for each module.
+list_modules()
 {
-	echo "$1/vmlinuz /usr/lib/xeno/stock"
 	find "$1/root/lib" -type f | LC_ALL=C sort | while read -r file; do
 		echo "$file ${file#"$1/root"}"
 	done
@@ -62,7 +63,15 @@ pack_modules()
 		find "$stock.work/tree/lib/modules" -name "$module.ko*" -exec cp {} "$target/" \;
 	done
 	busybox depmod -b "$stock.work/root" "$release"
-	list_archive "$stock.work" | awk '{
+	list_modules "$stock.work" | write_archive "$stock.work/modules"
+	(echo "$stock.work/vmlinuz /usr/lib/xeno/stock" && list_modules "$stock.work") |
+		write_archive "$top/build/stock.img.work"
+}
+
+# An archive of FILE PATH lines: one entry per directory on the way, then the files.
+write_archive()
+{
+	awk '{
 		path = ""
 		count = split($2, part, "/")
 		for (i = 2; i < count; i++) {
@@ -72,7 +81,7 @@ pack_modules()
 		}
 		print "file " $2 " " $1 " 644 0 0"
 	}' >"$stock.work/list"
-	"$top/build/linux/obj/usr/gen_init_cpio" -t 0 "$stock.work/list" >"$top/build/stock.img.work"
+	"$top/build/linux/obj/usr/gen_init_cpio" -t 0 "$stock.work/list" >"$1"
 }
 
 fetch

@@ -13,10 +13,11 @@ set -eu
 usage()
 {
 	cat <<-END
-	usage: rootfs/build.sh -o IMAGE -c GEN_INIT_CPIO [-p PROGRAM=PATH]... [-r FILE=PATH]... TREE...
+	usage: rootfs/build.sh -o IMAGE -c GEN_INIT_CPIO [OPTION]... TREE...
 	  -o IMAGE          the image to write
 	  -c GEN_INIT_CPIO  the kernel's archive writer
-	  -p PROGRAM=PATH   put an executable at PATH
+	  -p PROGRAM=PATH   put an executable at PATH, and the libraries that it needs
+	  -l TARGET=PATH    make a symbolic link at PATH
 	  -r FILE=PATH      put a file at PATH as it is, outside the packed part
 	  TREE...           overlay trees, copied to / in this order
 	END
@@ -78,6 +79,24 @@ list_pairs()
 	done
 }
 
+# The libraries of programs, where their loader looks for them.
+list_libraries()
+{
+	for pair; do
+		ldd "${pair%%=*}" 2>/dev/null || true
+	done | grep -o '/[^ ]*' | LC_ALL=C sort -u >"$work/libraries"
+	list_parents <"$work/libraries"
+	awk '{ print "file " $1 " " $1 " 755 0 0" }' "$work/libraries"
+}
+
+list_links()
+{
+	for pair; do
+		echo "${pair#*=}" | list_parents
+		echo "slink ${pair#*=} ${pair%%=*} 777 0 0"
+	done
+}
+
 # Keep the first of equal entries; sizes fixed by the inputs, dates by us.
 write_archive()
 {
@@ -89,9 +108,13 @@ build()
 {
 	{
 		list_skeleton
-		list_busybox
 		# shellcheck disable=SC2086 # lists of words
 		list_pairs 755 $programs
+		# shellcheck disable=SC2086
+		list_libraries $programs
+		# shellcheck disable=SC2086
+		list_links $links
+		list_busybox
 		for tree; do
 			list_tree "$tree"
 		done
@@ -107,12 +130,13 @@ build()
 	mv "$work/image" "$image"
 }
 
-image='' cpio='' programs='' raws=''
-while getopts o:c:p:r:h option; do
+image='' cpio='' programs='' raws='' links=''
+while getopts o:c:p:l:r:h option; do
 	case $option in
 	o) image=$OPTARG ;;
 	c) cpio=$OPTARG ;;
 	p) programs="$programs $OPTARG" ;;
+	l) links="$links $OPTARG" ;;
 	r) raws="$raws $OPTARG" ;;
 	h) usage; exit 0 ;;
 	*) usage >&2; exit 2 ;;

@@ -6,7 +6,7 @@
 #include <hyp/boot.h>
 #include <hyp/lib.h>
 
-enum kind { STRING, NUMBER, FLAG, MEMORY };
+enum kind { STRING, NUMBER, FLAG, MEMORY, RAMDRIVES };
 
 #define OPT(n, k, field)                                                                           \
 	{                                                                                          \
@@ -24,6 +24,8 @@ static const struct option {
 	OPT("dom0_mem", MEMORY, dom0_mem_pages),
 	OPT("dom0_max_vcpus", NUMBER, dom0_max_vcpus),
 	OPT("maxcpus", NUMBER, maxcpus),
+	OPT("ramdrive", RAMDRIVES, ramdrive_pages),
+	OPT("disk_timeout", NUMBER, disk_timeout),
 	OPT("sched", STRING, sched),
 	OPT("loglvl", NUMBER, loglvl),
 	OPT("noreboot", FLAG, noreboot),
@@ -89,6 +91,24 @@ static bool parse_memory(const char *s, struct options *o)
 	return true;
 }
 
+/* ramdrive=SIZE[,SIZE]... */
+static bool parse_ramdrives(const char *s, struct options *o)
+{
+	uint64_t pages[MAX_RAMDRIVES] = { 0 };
+
+	for (size_t i = 0; i < MAX_RAMDRIVES; i++) {
+		if (!parse_size(s, &s, &pages[i]) || !pages[i])
+			return false;
+		if (!*s) {
+			memcpy(o->ramdrive_pages, pages, sizeof(pages));
+			return true;
+		}
+		if (*s++ != ',')
+			return false;
+	}
+	return false;
+}
+
 static bool parse_number(const char *s, unsigned int *v)
 {
 	char *end;
@@ -115,6 +135,8 @@ static bool set_option(const struct option *t, const char *value, struct options
 		return parse_number(value, (unsigned int *)(void *)field);
 	case MEMORY:
 		return parse_memory(value, o);
+	case RAMDRIVES:
+		return parse_ramdrives(value, o);
 	case STRING:
 		if (!*value || strlen(value) >= t->size)
 			return false;

@@ -6,6 +6,7 @@
 #include <hyp/boot.h>
 #include <hyp/console.h>
 #include <hyp/cpu.h>
+#include <hyp/disk.h>
 #include <hyp/domain.h>
 #include <hyp/lib.h>
 #include <hyp/mm.h>
@@ -13,6 +14,7 @@
 #include <hyp/smp.h>
 #include <hyp/timer.h>
 #include <hyp/unpack.h>
+#include <hyp/vblk.h>
 #include <hyp/version.h>
 
 #define LOW_MEMORY 0x100000ul
@@ -137,6 +139,7 @@ static void start_dom0(void)
 		if (end > LOW_MEMORY)
 			mm_free_boot_range(MADDR(max(m->start.a, LOW_MEMORY)), MADDR(end));
 	}
+	vblk_boot();
 	console_give_screen();
 	domain_unpause(dom0);
 }
@@ -168,6 +171,7 @@ void hyp_main(uint32_t magic, uint32_t info)
 	sched_cpu_init(&boot_cpu);
 	smp_init();
 	console_irq_init();
+	disk_init();
 	choose_split();
 	start_dom0();
 	exit_to_guest();

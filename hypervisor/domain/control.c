@@ -16,6 +16,7 @@
 #include <hyp/mm.h>
 #include <hyp/sched.h>
 #include <hyp/timer.h>
+#include <hyp/vblk.h>
 #include <hyp/version.h>
 #include <public/control.h>
 #include <public/vcpu.h>
@@ -449,6 +450,54 @@ static int ctl_debug_key(struct xeno_control *c, struct domain *unused)
 	return c->u.key.key < 128 && debug_key((char)c->u.key.key) ? 0 : -EINVAL;
 }
 
+/* --- drives and virtual block devices */
+
+static int ctl_disk_info(struct xeno_control *c, struct domain *unused)
+{
+	return vblk_disk_info(&c->u.disk);
+}
+
+static int ctl_vblk_set(struct xeno_control *c, struct domain *d)
+{
+	const struct xeno_ctl_vblk_set *u = &c->u.vblk_set;
+	size_t size = u->nr_extents * sizeof(struct xeno_vblk_extent);
+	struct xeno_vblk_extent *x = NULL;
+	int err = -EFAULT;
+
+	if (u->nr_extents > XENO_VBLK_MAX_EXTENTS ||
+	    strnlen(u->label, sizeof(u->label)) == sizeof(u->label))
+		return -EINVAL;
+	if (size) {
+		x = hyp_alloc(size);
+		if (!x)
+			return -ENOMEM;
+	}
+	if (!size || guest_read(x, u->extents, size))
+		err = vblk_set(d, u, x);
+	hyp_free(x);
+	return err;
+}
+
+static int ctl_vblk_remove(struct xeno_control *c, struct domain *d)
+{
+	return vblk_remove(d, &c->u.vblk_remove);
+}
+
+static int ctl_vblk_info(struct xeno_control *c, struct domain *d)
+{
+	struct xeno_ctl_vblk_info *u = &c->u.vblk_info;
+	struct xeno_vblk_extent *x = hyp_alloc(XENO_VBLK_MAX_EXTENTS * sizeof(*x));
+	int err;
+
+	if (!x)
+		return -ENOMEM;
+	err = vblk_info(d, u, x);
+	if (!err && !guest_write(u->extents, x, min(u->room, u->nr_extents) * sizeof(*x)))
+		err = -EFAULT;
+	hyp_free(x);
+	return err;
+}
+
 /* --- dispatch */
 
 #define F_TARGET 1 /* domid names a domain, referenced and locked */
@@ -488,6 +537,10 @@ static const struct {
 	OP(SCHED_GET, ctl_sched_get, sched, F_TARGET),
 	OP(SCHED_SET, ctl_sched_set, sched, F_TARGET),
 	OP(DEBUG_KEY, ctl_debug_key, key, 0),
+	OP(DISK_INFO, ctl_disk_info, disk, 0),
+	OP(VBLK_SET, ctl_vblk_set, vblk_set, F_TARGET),
+	OP(VBLK_REMOVE, ctl_vblk_remove, vblk_remove, F_TARGET),
+	OP(VBLK_INFO, ctl_vblk_info, vblk_info, F_TARGET | F_DYING),
 #undef OP
 #undef OP_BARE
 };

@@ -24,6 +24,7 @@
 #include <hyp/elf.h>
 #include <hyp/frame.h>
 #include <hyp/mm.h>
+#include <hyp/pci.h>
 #include <hyp/sched.h>
 #include <hyp/unpack.h>
 
@@ -391,6 +392,9 @@ static void grant_ports(struct domain *d)
 	struct com_options com;
 
 	d->io_bitmap = must(hyp_page_alloc(1));
+	for (unsigned int p = 0; p < 65536; p++)
+		if (ioport_denied(p))
+			set_bit(d->io_bitmap, p);
 	for (size_t i = 0; i < ARRAY_SIZE(ours); i++)
 		for (unsigned int p = ours[i].first; p <= ours[i].last; p++)
 			set_bit(d->io_bitmap, p);

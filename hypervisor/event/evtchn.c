@@ -171,6 +171,23 @@ int evtchn_alloc_hyp(struct domain *d, evtchn_hyp_fn *fn, void *data, uint32_t *
 	return err;
 }
 
+int evtchn_bind_hyp(struct domain *d, uint32_t port, evtchn_hyp_fn *fn, void *data)
+{
+	struct evtchn_port *p;
+	int err = -EINVAL;
+
+	spin_lock(&d->evt_lock);
+	p = evtchn_port(d, port);
+	if (p && p->state == EVTCHNSTAT_unbound && p->remote == DOMID_HYP) {
+		p->state = EVTCHN_HYP;
+		p->fn = fn;
+		p->data = data;
+		err = 0;
+	}
+	spin_unlock(&d->evt_lock);
+	return err;
+}
+
 int evtchn_alloc_unbound(struct domain *d, domid_t remote, uint32_t *port)
 {
 	struct evtchn_port *p;

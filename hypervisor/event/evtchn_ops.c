@@ -153,6 +153,12 @@ static void close_two(struct domain *d, uint32_t port, domid_t remote)
 	domain_put(r);
 }
 
+/* The hypervisor's own, which guests may not close. */
+static bool is_ours(const struct evtchn_port *p)
+{
+	return p->state == EVTCHN_HYP && p->remote != DOMID_HYP;
+}
+
 int evtchn_close(struct domain *d, uint32_t port, bool own)
 {
 	struct evtchn_port *p, was = { .state = EVTCHNSTAT_closed };
@@ -163,10 +169,10 @@ int evtchn_close(struct domain *d, uint32_t port, bool own)
 		was = *p;
 	if (was.state == EVTCHNSTAT_virq)
 		d->vcpu[virq_is_global(was.n) ? 0 : was.vcpu]->virq_port[was.n] = 0;
-	if (p && was.state != EVTCHNSTAT_interdomain && (own || was.state != EVTCHN_HYP))
+	if (p && was.state != EVTCHNSTAT_interdomain && (own || !is_ours(&was)))
 		evtchn_free(d, port);
 	spin_unlock(&d->evt_lock);
-	if (was.state == EVTCHNSTAT_closed || (was.state == EVTCHN_HYP && !own))
+	if (was.state == EVTCHNSTAT_closed || (is_ours(&was) && !own))
 		return -EINVAL;
 	if (was.state == EVTCHNSTAT_interdomain)
 		close_two(d, port, was.remote);

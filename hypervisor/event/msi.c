@@ -11,7 +11,7 @@
 #include <hyp/frame.h>
 #include <hyp/lib.h>
 #include <hyp/mm.h>
-#include <hyp/pirq.h>
+#include <hyp/pci.h>
 #include <hyp/spinlock.h>
 
 #define CONF_ADDRESS 0xcf8
@@ -144,7 +144,7 @@ int msi_check(const struct msi *m)
 {
 	unsigned int cap = capability(m->bdf, m->x ? CAP_MSIX : CAP_MSI);
 
-	if (!cap)
+	if (!cap || pci_hidden(m->bdf))
 		return -ENODEV;
 	if (m->x && (m->entry > (pci_read(m->bdf, cap) >> 16 & MSIX_TABLE_SIZE) || !map_entry(m)))
 		return -EINVAL;

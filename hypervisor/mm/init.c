@@ -33,7 +33,7 @@
 #define TABLE_FLAGS (PTE_P | PTE_RW | PTE_A | PTE_D)
 #define DATA_FLAGS (TABLE_FLAGS | PTE_NX)
 #define MAX_TAKEN 64
-#define MAX_DENIED 32
+#define MAX_DENIED 128
 
 uint64_t *hyp_l4;
 uint64_t max_mfn;

@@ -17,7 +17,7 @@
 #include <hyp/domain.h>
 #include <hyp/guest.h>
 #include <hyp/lib.h>
-#include <hyp/pirq.h>
+#include <hyp/pci.h>
 #include <hyp/pt.h>
 #include <hyp/trap.h>
 
@@ -282,9 +282,22 @@ static bool port_granted(const struct domain *d, unsigned int port, unsigned int
 }
 
 /* The hypervisor uses these too, and puts back what it changes: not in the middle of it. */
-static bool is_pci_port(unsigned int port)
+static bool is_pci_port(unsigned int port, unsigned int size)
 {
-	return port >= PCI_PORT_FIRST && port <= PCI_PORT_LAST;
+	return port + size > PCI_PORT_FIRST && port <= PCI_PORT_LAST;
+}
+
+/* The access is to the configuration of what the hypervisor drives or needs (dev/pci.c). */
+static bool is_hidden(unsigned int port, unsigned int size, bool write)
+{
+	uint32_t where;
+	uint16_t bdf;
+
+	if (port + size <= PCI_PORT_DATA || port > PCI_PORT_LAST)
+		return false;
+	where = inl(PCI_PORT_FIRST);
+	bdf = (uint16_t)(where >> 8);
+	return pci_hidden(bdf) || (write && pci_kept(bdf, where & 0xfc));
 }
 
 /*
@@ -298,31 +311,37 @@ static bool is_pit_counter(unsigned int port)
 
 static uint32_t port_in(unsigned int port, unsigned int size)
 {
-	uint32_t v;
+	bool pci = is_pci_port(port, size);
+	uint32_t v = ~0u;
 
 	if (!port_granted(current->domain, port, size))
 		return is_pit_counter(port) ? 0 : ~0u;
-	if (is_pci_port(port))
+	if (pci)
 		pci_ports_lock();
-	v = size == 1 ? inb(port) : size == 2 ? inw(port) : inl(port);
-	if (is_pci_port(port))
+	if (!pci || !is_hidden(port, size, false))
+		v = size == 1 ? inb(port) : size == 2 ? inw(port) : inl(port);
+	if (pci)
 		pci_ports_unlock();
 	return v;
 }
 
 static void port_out(unsigned int port, unsigned int size, uint32_t v)
 {
+	bool pci = is_pci_port(port, size);
+
 	if (!port_granted(current->domain, port, size))
 		return;
-	if (is_pci_port(port))
+	if (pci)
 		pci_ports_lock();
-	if (size == 1)
+	if (pci && is_hidden(port, size, true))
+		; /* it is not there */
+	else if (size == 1)
 		outb(port, v);
 	else if (size == 2)
 		outw(port, v);
 	else
 		outl(port, v);
-	if (is_pci_port(port))
+	if (pci)
 		pci_ports_unlock();
 }
 

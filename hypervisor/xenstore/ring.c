@@ -16,12 +16,14 @@
 #include <hyp/lib.h>
 #include <hyp/mm.h>
 #include <hyp/sched.h>
+#include <hyp/vblk.h>
 #include <hyp/xenstore.h>
 
 #define SLICE 32 /* messages per connection and visit */
 
 static struct spinlock xs_lock = SPINLOCK_INIT(RANK_XENSTORE, "xenstore");
-static struct xs_store store;
+static void tree_changed(struct xs_conn *c, const char *path, size_t len);
+static struct xs_store store = { .changed = tree_changed };
 static bool task_run(void *data);
 static struct task xs_task = { .fn = task_run };
 
@@ -151,6 +153,38 @@ static void xs_notified(struct domain *d, uint32_t port, void *data)
 	serve(c);
 	serve_others(c);
 	spin_unlock(&xs_lock);
+}
+
+/*
+ * Delivers what the hypervisor's or the tools' own change has caused, and no more: the caller
+ * may hold locks. Requests of guests, which may be many, are the task's.
+ */
+static void deliver(void)
+{
+	bool any = false;
+
+	for (struct xs_conn *c = store.conns; c; c = c->next) {
+		bool moved = false;
+
+		if (c->broken || !(c->events || c->owed || c->out_len))
+			continue;
+		for (unsigned int i = 0; i < SLICE && push_out(c, &moved); i++)
+			if (!xs_next_event(c))
+				break;
+		if (moved)
+			evtchn_notify(c->domain, c->port);
+		c->more |= moved;
+		any |= moved;
+	}
+	if (any)
+		task_queue(&xs_task);
+}
+
+/* Devices follow what the guest writes below device/, or removes at or above it. */
+static void tree_changed(struct xs_conn *c, const char *path, size_t len)
+{
+	if (xs_path_below(path, len, "device", 6) || xs_path_below("device", 6, path, len))
+		vblk_directory_changed(c->domain);
 }
 
 /* --- a domain's life */
@@ -313,7 +347,7 @@ int xenstore_ctl_write(struct domain *d, const char *path, const char *val, size
 		return -EINVAL;
 	spin_lock(&xs_lock);
 	err = xs_set(&store, d->xs, p, val, len);
-	serve_others(NULL);
+	deliver();
 	spin_unlock(&xs_lock);
 	return err;
 }
@@ -327,7 +361,7 @@ int xenstore_ctl_rm(struct domain *d, const char *path)
 		return -EINVAL;
 	spin_lock(&xs_lock);
 	err = xs_rm(&store, d->xs, p);
-	serve_others(NULL);
+	deliver();
 	spin_unlock(&xs_lock);
 	return err;
 }

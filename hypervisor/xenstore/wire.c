@@ -169,6 +169,8 @@ static void event_queue(struct xs_conn *c, struct xs_watch *w, domid_t dom, cons
 static void fire(struct xs_store *s, struct xs_conn *owner, const char *path, size_t len,
 		 bool removed)
 {
+	if (s->changed)
+		s->changed(owner, path, len);
 	for (struct xs_conn *c = s->conns; c; c = c->next) {
 		struct list *p;
 

@@ -19,6 +19,9 @@ static void bad_places(uint64_t mfn)
 	REFUSED(place(0, LARGE_MFN, 0));
 	REFUSED(place(0, ~0ul, 0));
 	REFUSED(place(0, root, 0)); /* a page table */
+	/* Not a move, and it would hold the page for ever. */
+	for (uint32_t i = 0; i < 64; i += 8)
+		REFUSED(place(0, si->shared_info >> 12, i * 8));
 	REFUSED(place(77, mfn, 0));
 }
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* SOURCES: tools/xenctl/xlcfg.c tools/xenctl/guestcfg.c */
+/* SOURCES: tools/xenctl/xlcfg.c tools/xenctl/guestcfg.c tools/xenctl/diskspec.c */
 /* Guest configuration files: syntax, meaning, positions in messages, hostile text. */
 #include <stdlib.h>
 
@@ -128,12 +128,16 @@ static void test_guest(void)
 	check(!guest(&g,
 		     MINIMAL "name='n.1'\nroot='/dev/xvda1'\nextra='ro \\\\ \\'q\\' \"d\"'\n"
 			     "vcpus=32\nuuid='01234567-89ab-cdef-0123-456789ABCDEF'\n"
-			     "on_crash='restart'\nsplit=1\ntype='pv'",
+			     "on_crash='restart'\nsplit=1\ntype='pv'\ndisk=['phy:/dev/xvdb,xvda,r',"
+			     "'vdev=xvdb,rate=1M,target=/dev/\"a,b'\n,]",
 		     err),
 	      "%s", err);
 	check(!strcmp(g.cmdline, "root=/dev/xvda1 ro \\ 'q' \"d\""), "%s", g.cmdline);
 	check(g.uuid[0] == 1 && g.uuid[15] == 0xef && g.has_uuid, "uuid");
 	check(g.on_crash == ACTION_RESTART && g.split, "crash, split");
+	check(g.nr_disks == 2 && g.disks[0].dev == 51712 && g.disks[1].limits.rate == 1 << 20,
+	      "disks");
+	check(!strcmp(g.disks[1].target, "/dev/\"a,b"), "%s", g.disks[1].target);
 	check(guestcfg_print(&g, text, sizeof(text)) < (int)sizeof(text), "print");
 	check(!guest(&again, text, err), "%s", err);
 	check(!memcmp(&g, &again, sizeof(g)), "does not read back: %s", text);
@@ -149,7 +153,14 @@ static void test_guest_mistakes(void)
 		{ "memory=8", "kernel is missing" },
 		{ "kernel='/k'", "memory is missing (MiB)" },
 		{ MINIMAL "kernal='x'", "line 3: unknown key 'kernal'" },
-		{ MINIMAL "disk=['a']", "line 3: disk is not supported yet" },
+		{ MINIMAL "disk=[ 'phy:/dev/xvdb,xvda', 'xvdc' ]",
+		  "line 3: disk[1]: target 'xvdc' is neither a path (/dev/xvdb3) nor vd:NAME" },
+		{ MINIMAL "disk=[ 'phy:/dev/xvdb,xvda',\n'phy:/dev/xvdc,xvda' ]",
+		  "line 3: disk[1]: disk[0] has the same vdev" },
+		{ MINIMAL "disk=['phy:/dev/xvdb,xvda', 5]", "line 3: disk[1] must be a string" },
+		{ MINIMAL "disk='phy:/dev/xvdb,xvda'",
+		  "line 3: disk must be a list, not a string" },
+		{ MINIMAL "disk=5", "line 3: disk must be a list, not a number" },
 		{ MINIMAL "vif=['a']", "line 3: vif is not supported yet" },
 		{ MINIMAL "vcpus=33", "line 3: vcpus must be 1 to 32, not 33" },
 		{ MINIMAL "vcpus='2'", "line 3: vcpus must be a number, not a string" },
@@ -179,6 +190,41 @@ static void test_guest_mistakes(void)
 	snprintf(text, sizeof(text), MINIMAL "extra='%01024d'", 0);
 	check(guest(&g, text, err) == -1, "too long an extra");
 	verdict("guestcfg-mistakes");
+}
+
+/* As many as there may be, and what is too long for the hypervisor to keep. */
+static void test_many_disks(void)
+{
+	char text[40000] = MINIMAL "disk=[", err[XLCFG_ERR], out[XENO_CONFIG_MAX];
+	char quotes[1001] = "";
+	struct guest_cfg g;
+	size_t len;
+
+	for (unsigned int i = 0; i <= GUEST_DISKS; i++) {
+		len = strlen(text);
+		snprintf(text + len, sizeof(text) - len, "%s'phy:/dev/xvdb%u,%u'", i ? "," : "", i,
+			 i);
+		if (i == GUEST_DISKS - 1) {
+			strcat(text, "]");
+			check(!guest(&g, text, err) && g.nr_disks == GUEST_DISKS, "%s", err);
+			check(guestcfg_print(&g, out, sizeof(out)) < XENO_CONFIG_MAX, "print");
+			text[strlen(text) - 1] = 0;
+		}
+	}
+	strcat(text, "]");
+	check(guest(&g, text, err) == -1 && !strcmp(err, "line 3: a guest has at most 32 disks"),
+	      "%s", err);
+
+	/* A quote takes two characters when it is printed. */
+	memset(quotes, '"', sizeof(quotes) - 1);
+	len = (size_t)sprintf(text, MINIMAL "extra='%.1000s'\ndisk=[", quotes);
+	for (unsigned int i = 0; i < GUEST_DISKS; i++)
+		len += (size_t)sprintf(text + len, "'vdev=%u,target=/%.225s',", i, quotes);
+	strcpy(text + len, "]");
+	check(guest(&g, text, err) == -1 &&
+		      !strcmp(err, "all of it is longer than 16319 characters"),
+	      "%s", err);
+	verdict("guestcfg-many-disks");
 }
 
 /* Any bytes end in success or one message; ASan watches. */
@@ -217,6 +263,7 @@ int main(void)
 	test_overrides();
 	test_guest();
 	test_guest_mistakes();
+	test_many_disks();
 	test_hostile();
 	return check_failed;
 }

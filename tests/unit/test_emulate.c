@@ -10,7 +10,7 @@
 #include <string.h>
 #include <hyp/call.h>
 #include <hyp/domain.h>
-#include <hyp/pirq.h>
+#include <hyp/pci.h>
 #include <hyp/pt.h>
 #include <hyp/sched.h>
 #include <hyp/timer.h>
@@ -21,6 +21,8 @@
 #define MEMORY_SIZE 0x2000ul
 #define CODE 0x100
 #define DATA 0x1000
+#define HIDDEN_BDF 0x0020
+#define KEPT_BDF 0x0028
 
 /* --- the world around */
 
@@ -30,12 +32,30 @@ static struct domain dom;
 static struct vcpu vcpu = { .domain = &dom, .info = &info, .id = 3 };
 struct vcpu *test_current = &vcpu;
 
+/* Configuration mechanism #1: written as a whole it is an address, else it is ports. */
+static uint32_t pci_address, pci_data, data_in, data_out;
+static bool pci_locked, unlocked_access;
+
 void pci_ports_lock(void)
 {
+	unlocked_access |= pci_locked;
+	pci_locked = true;
 }
 
 void pci_ports_unlock(void)
 {
+	unlocked_access |= !pci_locked;
+	pci_locked = false;
+}
+
+bool pci_hidden(uint16_t bdf)
+{
+	return bdf == HIDDEN_BDF;
+}
+
+bool pci_kept(uint16_t bdf, unsigned int reg)
+{
+	return bdf == KEPT_BDF && reg != 0x10;
 }
 
 static struct cpu_regs regs;
@@ -104,8 +124,20 @@ uint64_t test_read_cr4(void)
 	return ~0ul;
 }
 
+static bool is_pci(unsigned int port, unsigned int size)
+{
+	return port + size > 0xcf8 && port < 0xd00;
+}
+
 uint32_t test_in(uint16_t port, unsigned int size)
 {
+	if (is_pci(port, size)) {
+		unlocked_access |= !pci_locked;
+		if (port == 0xcf8 && size == 4)
+			return pci_address;
+		data_in += port + size > 0xcfc;
+		return pci_data;
+	}
 	ports_in++;
 	last_size = size;
 	return 0x80000000u | (uint32_t)port << 8 | (ports_in & 0xff);
@@ -113,6 +145,12 @@ uint32_t test_in(uint16_t port, unsigned int size)
 
 void test_out(uint16_t port, unsigned int size, uint32_t v)
 {
+	if (is_pci(port, size)) {
+		unlocked_access |= !pci_locked;
+		if (port == 0xcf8 && size == 4)
+			pci_address = v;
+		data_out += port + size > 0xcfc;
+	}
 	ports_out++;
 	last_size = size;
 	last_out = v;
@@ -417,6 +455,94 @@ static void strings(void)
 	CHECK(!ports_out && !fault_ec);
 }
 
+/* --- PCI functions of the hypervisor's own */
+
+static const char *const in_code[] = { [1] = "\xec", [2] = "\x66\xed", [4] = "\xed" };
+static const char *const out_code[] = { [1] = "\xee", [2] = "\x66\xef", [4] = "\xef" };
+
+static uint64_t do_in(unsigned int port, unsigned int size)
+{
+	regs = (struct cpu_regs){ .rdx = port };
+	CHECK(run(in_code[size], (unsigned int)strlen(in_code[size]), false));
+	return regs.rax;
+}
+
+static void do_out(unsigned int port, unsigned int size, uint64_t v)
+{
+	regs = (struct cpu_regs){ .rdx = port, .rax = v };
+	CHECK(run(out_code[size], (unsigned int)strlen(out_code[size]), false));
+}
+
+/* All accesses that touch the data ports, with the address register as it is. */
+static void all_accesses(bool there)
+{
+	for (unsigned int size = 1; size <= 4; size *= 2) {
+		uint64_t ones = (1ul << size * 8) - 1;
+
+		for (unsigned int port = 0xcfc - size + 1; port <= 0xcff; port++) {
+			data_in = data_out = 0;
+			CHECK(do_in(port, size) == (there ? pci_data & ones : ones));
+			do_out(port, size, 0x12345678);
+			CHECK(data_in == there && data_out == there);
+		}
+	}
+}
+
+static void hidden_functions(void)
+{
+	static const struct {
+		uint32_t address;
+		bool there;
+	} cases[] = {
+		{ 0x80002000, false }, { 0x800020fc, false }, { 0x80002003, false },
+		{ 0x8f002004, false }, /* the reserved bits may count, as on AMD */
+		{ 0x80002100, true },  { 0x80001f00, true },  { 0x80012000, true },
+		{ 0x80000000, true },  { 0, true },
+	};
+
+	dom.io_bitmap = io_bitmap;
+	memset(io_bitmap, 0, sizeof(io_bitmap));
+	pci_data = 0x01020304;
+	for (unsigned int i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		do_out(0xcf8, 4, cases[i].address);
+		CHECK(pci_address == cases[i].address && do_in(0xcf8, 4) == cases[i].address);
+		all_accesses(cases[i].there);
+	}
+	/* A bridge: it can be read. */
+	do_out(0xcf8, 4, 0x80002840);
+	data_out = 0;
+	CHECK(do_in(0xcfc, 4) == pci_data && do_in(0xcff, 1) == (pci_data & 0xff));
+	do_out(0xcfc, 4, 3);
+	do_out(0xcfd, 1, 3);
+	do_out(0xcfb, 2, 3);
+	CHECK(!data_out);
+	do_out(0xcf8, 4, 0x80002810);
+	do_out(0xcfe, 1, 3);
+	CHECK(data_out == 1);
+	/* By strings, too. */
+	do_out(0xcf8, 4, 0x80002000);
+	data_in = data_out = 0;
+	memset(memory + DATA, 0, 16);
+	regs = (struct cpu_regs){ .rdx = 0xcfc, .rdi = MEMORY + DATA, .rcx = 2 };
+	CHECK(RUN("\xf3\x6d", false) &&
+	      !memcmp(memory + DATA, "\xff\xff\xff\xff\xff\xff\xff\xff\0", 9));
+	regs = (struct cpu_regs){ .rdx = 0xcfc, .rsi = MEMORY + DATA, .rcx = 2 };
+	CHECK(RUN("\xf3\x6f", false) && !data_in && !data_out && pci_address == 0x80002000);
+	/* Bytes of the address port are other ports (0xcf9 resets), and change no address. */
+	do_out(0xcf9, 1, 0);
+	do_out(0xcfa, 2, 0);
+	CHECK(pci_address == 0x80002000 && !data_out);
+	CHECK(!pci_locked && !unlocked_access);
+	/* Who does not have the ports does not get to the lock. */
+	set_bit(io_bitmap, 0xcff);
+	do_out(0xcf8, 4, 0x80000000);
+	data_in = data_out = 0;
+	CHECK(do_in(0xcfc, 4) == 0xffffffff && do_in(0xcfe, 2) == 0xffff);
+	do_out(0xcfc, 4, 0);
+	CHECK(!data_in && !data_out && do_in(0xcfc, 2) == (pci_data & 0xffff));
+	clear_bit(io_bitmap, 0xcff);
+}
+
 static void random_code(void)
 {
 	uint8_t code[15];
@@ -495,10 +621,10 @@ static void cpuids(void)
 
 int main(void)
 {
-	static const struct test t[] = { TEST(decodes), TEST(control_registers),
-					 TEST(msrs),	TEST(single_ports),
-					 TEST(strings), TEST(random_code),
-					 TEST(cpuids) };
+	static const struct test t[] = { TEST(decodes),	    TEST(control_registers),
+					 TEST(msrs),	    TEST(single_ports),
+					 TEST(strings),	    TEST(hidden_functions),
+					 TEST(random_code), TEST(cpuids) };
 
 	return TEST_RUN(t);
 }

@@ -76,6 +76,10 @@ void evtchn_notify(struct domain *d, uint32_t port)
 	notified++;
 }
 
+void vblk_directory_changed(struct domain *d)
+{
+}
+
 void spin_lock(struct spinlock *l)
 {
 	held++;

@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "builder.h"
+#include "disks.h"
 #include "hyp.h"
 #include "xenctl.h"
 
@@ -405,7 +406,10 @@ int guest_build(const struct guest_files *f, struct guest_cfg *g, uint16_t *domi
 	err = create_domain(g, &b.domid);
 	if (err)
 		goto out_free;
-	err = get_memory(&b) || put_contents(&b) || set_context(&b) || set_records(&b) ? -1 : 0;
+	err = get_memory(&b) || put_contents(&b) || set_context(&b) || set_records(&b) ||
+			      disks_attach(b.domid, g) ?
+		      -1 :
+		      0;
 	if (err && hyp_destroy(b.domid))
 		report("%s: domain %u is left behind; try xenctl destroy %u", g->name, b.domid,
 		       b.domid);

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "builder.h"
+#include "disks.h"
 #include "hyp.h"
 #include "xenctl.h"
 
@@ -150,9 +151,11 @@ int cmd_create(int argc, char **argv)
 	find_file(argv[1], path, sizeof(path));
 	if (read_config(path, argv + 2, &g) || guest_load(&f, &g))
 		return EXIT_FAILURE;
-	if (opts & OPT_CHECK)
-		printf("%s: fine: kernel %s, %llu MiB\n", g.name, g.kernel,
-		       (unsigned long long)g.memory);
+	if (disks_check(&g))
+		ret = EXIT_FAILURE;
+	else if (opts & OPT_CHECK)
+		printf("%s: fine: kernel %s, %llu MiB, %u disk%s\n", g.name, g.kernel,
+		       (unsigned long long)g.memory, g.nr_disks, g.nr_disks == 1 ? "" : "s");
 	else
 		ret = start(&f, &g, opts);
 	guest_unload(&f);

@@ -2,7 +2,7 @@
 /*
  * The meaning of guest configuration files: a const table of keys, each with its type,
  * place in struct guest_cfg and limits. A key that is not in the table is a mistake.
- * Devices (disk, vif) are named in the table so that the message can say they come later.
+ * Network devices (vif) are named in the table so that the message can say they come later.
  */
 #include <ctype.h>
 #include <stdarg.h>
@@ -11,7 +11,9 @@
 
 #include "guestcfg.h"
 
-enum key_kind { KEY_TEXT, KEY_NUMBER, KEY_ACTION, KEY_UUID, KEY_LATER };
+#define UUID_ROOM 64 /* for one that is chosen later */
+
+enum key_kind { KEY_TEXT, KEY_NUMBER, KEY_ACTION, KEY_UUID, KEY_DISKS, KEY_LATER };
 
 struct key {
 	const char *name;
@@ -50,7 +52,7 @@ static const struct key keys[] = {
 	{ "uuid", KEY_UUID, 0, 0, 0 },
 	NUMBER(split, 0, 1),
 	TEXT(type),
-	{ "disk", KEY_LATER, 0, 0, 0 },
+	{ "disk", KEY_DISKS, 0, 0, 0 },
 	{ "vif", KEY_LATER, 0, 0, 0 },
 };
 #define NR_KEYS (sizeof(keys) / sizeof(keys[0]))
@@ -145,6 +147,39 @@ static int set_action(void *field, const struct key *k, const struct xlcfg_entry
 		    k->name, e->value.str);
 }
 
+static int add_disk(struct guest_cfg *g, const char *text, const struct xlcfg_entry *e, char *err)
+{
+	struct disk_spec *s = &g->disks[g->nr_disks];
+	char why[DISK_ERR];
+
+	if (g->nr_disks == GUEST_DISKS)
+		return fail(err, e, "a guest has at most %u disks", GUEST_DISKS);
+	if (diskspec_parse(s, text, why))
+		return fail(err, e, "disk[%u]: %s", g->nr_disks, why);
+	for (unsigned int i = 0; i < g->nr_disks; i++)
+		if (g->disks[i].dev == s->dev)
+			return fail(err, e, "disk[%u]: disk[%u] has the same vdev", g->nr_disks, i);
+	g->nr_disks++;
+	return 0;
+}
+
+static int set_disks(struct guest_cfg *g, const struct xlcfg_entry *e, char *err)
+{
+	const struct xlcfg_value *v = &e->value;
+
+	if (v->type == XLCFG_STRING && !e->line)
+		return add_disk(g, v->str, e, err);
+	if (v->type != XLCFG_LIST)
+		return fail(err, e, "disk must be a list, not a %s", xlcfg_type_name(v->type));
+	for (size_t i = 0; i < v->nr_items; i++) {
+		if (v->items[i].type != XLCFG_STRING)
+			return fail(err, e, "disk[%zu] must be a string", i);
+		if (add_disk(g, v->items[i].str, e, err))
+			return -1;
+	}
+	return 0;
+}
+
 static int set_key(struct guest_cfg *g, const struct key *k, const struct xlcfg_entry *e, char *err)
 {
 	void *field = (char *)g + k->offset;
@@ -153,6 +188,8 @@ static int set_key(struct guest_cfg *g, const struct key *k, const struct xlcfg_
 
 	if (k->kind == KEY_LATER)
 		return fail(err, e, "%s is not supported yet", k->name);
+	if (k->kind == KEY_DISKS)
+		return set_disks(g, e, err);
 	/* An override has no quotes: vcpus=2 and name=2 look alike. */
 	if (got != want && !(want == XLCFG_STRING && got == XLCFG_NUMBER && !e->line))
 		return fail(err, e, "%s must be a %s, not a %s", k->name, xlcfg_type_name(want),
@@ -230,7 +267,12 @@ int guestcfg_from(struct guest_cfg *g, const struct xlcfg *c, const char *defaul
 			    (unsigned long long)g->maxmem, (unsigned long long)g->memory);
 	if (g->type[0] && strcmp(g->type, "pv"))
 		return fail(err, NULL, "type \"%s\": only \"pv\" guests run here", g->type);
-	return make_cmdline(g, err);
+	if (make_cmdline(g, err))
+		return -1;
+	if (guestcfg_print(g, NULL, 0) >= XENO_CONFIG_MAX - UUID_ROOM)
+		return fail(err, NULL, "all of it is longer than %u characters",
+			    XENO_CONFIG_MAX - UUID_ROOM - 1);
+	return 0;
 }
 
 struct out {
@@ -249,12 +291,12 @@ static void __attribute__((format(printf, 2, 3))) add(struct out *o, const char 
 	va_end(ap);
 }
 
-static void add_quoted(struct out *o, const char *key, const char *s)
+static void add_quoted(struct out *o, const char *before, const char *s, const char *after)
 {
-	add(o, "%s = \"", key);
+	add(o, "%s\"", before);
 	for (; *s; s++)
 		add(o, *s == '"' || *s == '\\' ? "\\%c" : *s == '\t' ? "\\t" : "%c", *s);
-	add(o, "\"\n");
+	add(o, "\"%s", after);
 }
 
 static void add_key(struct out *o, const struct key *k, const struct guest_cfg *g)
@@ -262,8 +304,13 @@ static void add_key(struct out *o, const struct key *k, const struct guest_cfg *
 	const char *field = (const char *)g + k->offset;
 	uint64_t num = 0;
 
-	if (k->kind == KEY_TEXT && *field)
-		add_quoted(o, k->name, field);
+	if (k->kind == KEY_TEXT && *field) {
+		add(o, "%s = ", k->name);
+		add_quoted(o, "", field, "\n");
+	}
+	for (unsigned int i = 0; k->kind == KEY_DISKS && i < g->nr_disks; i++)
+		add_quoted(o, i ? ", " : "disk = [ ", g->disks[i].text,
+			   i + 1 < g->nr_disks ? "" : " ]\n");
 	if (k->kind == KEY_NUMBER || k->kind == KEY_ACTION)
 		memcpy(&num, field, sizeof(num));
 	if (k->kind == KEY_NUMBER)

@@ -7,11 +7,13 @@
 #include <stdint.h>
 #include <stdio.h>
 
+#include "diskspec.h"
 #include "xlcfg.h"
 
 #define GUEST_NAME_MAX 64
 #define GUEST_PATH_MAX 1024
 #define GUEST_CMDLINE_MAX 1024 /* with the NUL: start_info.cmd_line */
+#define GUEST_DISKS 32
 
 enum guest_action { ACTION_DESTROY, ACTION_RESTART, ACTION_PRESERVE };
 
@@ -28,6 +30,8 @@ struct guest_cfg {
 	bool has_uuid;
 	uint64_t split;
 	char type[8];
+	struct disk_spec disks[GUEST_DISKS];
+	unsigned int nr_disks;
 };
 
 /*

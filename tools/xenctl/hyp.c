@@ -176,6 +176,53 @@ int hyp_destroy(uint16_t domid)
 	}
 }
 
+int hyp_disk_info(uint32_t nr, struct xeno_ctl_disk_info *info)
+{
+	struct xeno_control c = { .u.disk.drive = nr };
+	int ret = hyp_control(&c, XENO_CTL_DISK_INFO, 0);
+
+	*info = c.u.disk;
+	return ret;
+}
+
+int hyp_vblk_set(uint16_t domid, struct xeno_ctl_vblk_set *u, const struct xeno_vblk_extent *x,
+		 unsigned int n)
+{
+	struct xeno_control c = { .u.vblk_set = *u };
+	void *p = hyp_data();
+
+	if (n)
+		memcpy(p, x, n * sizeof(*x));
+	c.u.vblk_set.nr_extents = n;
+	c.u.vblk_set.extents = (uintptr_t)p;
+	return hyp_control(&c, XENO_CTL_VBLK_SET, domid);
+}
+
+int hyp_vblk_remove(uint16_t domid, uint32_t dev, bool force)
+{
+	struct xeno_control c = { .u.vblk_remove = { dev, force } };
+
+	return hyp_control(&c, XENO_CTL_VBLK_REMOVE, domid);
+}
+
+int hyp_vblk_info(uint16_t domid, uint32_t dev, struct xeno_ctl_vblk_info *info,
+		  struct xeno_vblk_extent *x)
+{
+	struct xeno_control c = { .u.vblk_info.dev = dev };
+	void *p = hyp_data();
+	int ret;
+
+	c.u.vblk_info.room = x ? XENO_VBLK_MAX_EXTENTS : 0;
+	c.u.vblk_info.extents = (uintptr_t)p;
+	ret = hyp_control(&c, XENO_CTL_VBLK_INFO, domid);
+	*info = c.u.vblk_info;
+	if (!ret && info->nr_extents > XENO_VBLK_MAX_EXTENTS)
+		return -EOVERFLOW;
+	if (!ret && x)
+		memcpy(x, p, info->nr_extents * sizeof(*x));
+	return ret;
+}
+
 int hyp_set_m2p(uint16_t domid, const uint64_t *mfns, uint64_t first, uint64_t count)
 {
 	struct mmu_update *reqs = hyp_data();

@@ -33,6 +33,17 @@ long hyp_xs(enum xeno_control_op op, uint16_t domid, const char *path, void *buf
 /* Until it is gone: 0; -EAGAIN after half a minute. */
 int hyp_destroy(uint16_t domid);
 
+/* --- drives and virtual block devices */
+/* The drive with the lowest number >= nr. -ENOENT: there is none. */
+int hyp_disk_info(uint32_t nr, struct xeno_ctl_disk_info *info);
+/* u->extents and u->nr_extents are set from x and n. */
+int hyp_vblk_set(uint16_t domid, struct xeno_ctl_vblk_set *u, const struct xeno_vblk_extent *x,
+		 unsigned int n);
+int hyp_vblk_remove(uint16_t domid, uint32_t dev, bool force);
+/* The device with the lowest number >= dev; x: NULL, or room for XENO_VBLK_MAX_EXTENTS. */
+int hyp_vblk_info(uint16_t domid, uint32_t dev, struct xeno_ctl_vblk_info *info,
+		  struct xeno_vblk_extent *x);
+
 /* --- for the builder */
 /* M2P entries: frame mfns[i] becomes pseudo-physical first + i of domid. */
 int hyp_set_m2p(uint16_t domid, const uint64_t *mfns, uint64_t first, uint64_t count);

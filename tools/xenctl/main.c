@@ -26,6 +26,25 @@ static const struct command {
 	  cmd_console },
 	{ "info", "[--json]", "show the machine: processors, memory, scheduler", cmd_info },
 	{ "dmesg", "", "show the hypervisor's log", cmd_dmesg },
+	{ "disk", "list [--json] | init [--chunk SIZE] [--force] DEVICE",
+	  "list: show the drives, their health and who uses what of them;\n"
+	  "init: make a partition or a drive space for virtual disks (a XenoDisk)",
+	  cmd_disk },
+	{ "vd", "create|list|show|resize|delete|undelete|renew|config|import|export|attach|...",
+	  "virtual disks on XenoDisks; xenctl vd alone shows how each is used", cmd_vd },
+	{ "block-attach", "DOMAIN DISK",
+	  "give a running domain a disk, written as in disk = [ ... ] of a\n"
+	  "configuration: phy:/dev/xvdb3,xvdb,w",
+	  cmd_block_attach },
+	{ "block-detach", "[-f|--force] DOMAIN VDEV",
+	  "take a disk back when the domain lets go of it; --force: now.\n"
+	  "Unmount it there first: kernels other than XenoLinux let go of a\n"
+	  "mounted one, too, and lose what was not written",
+	  cmd_block_detach },
+	{ "block-list", "[--json] DOMAIN", "show the disks of a domain", cmd_block_list },
+	{ "block-set", "DOMAIN VDEV weight=1..1000|iops=N|rate=BYTES...",
+	  "change a disk's share of its drive and its limits; iops=0 and rate=0: none",
+	  cmd_block_set },
 	{ "help", "[COMMAND]", "show this, or how to use one command", cmd_help },
 };
 #define NR_COMMANDS (sizeof(commands) / sizeof(commands[0]))

@@ -203,6 +203,8 @@ int take_options(int argc, char **argv, const char *flags, unsigned int *set)
 			argv[left++] = argv[i];
 		} else if (!strcmp(a, "--json") && strchr(flags, 'j')) {
 			*set |= OPT_JSON;
+		} else if (!strcmp(a, "--force") && strchr(flags, 'f')) {
+			*set |= 1u << (strchr(flags, 'f') - flags);
 		} else {
 			while (*++a) {
 				at = *a == 'j' || *a == '-' ? NULL : strchr(flags, *a);

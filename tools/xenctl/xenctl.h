@@ -15,7 +15,8 @@ typedef int command_fn(int argc, char **argv);
 #define EXIT_USAGE 2
 
 command_fn cmd_create, cmd_destroy, cmd_shutdown, cmd_reboot, cmd_pause, cmd_unpause, cmd_list,
-	cmd_console, cmd_info, cmd_dmesg, cmd_help;
+	cmd_console, cmd_info, cmd_dmesg, cmd_disk, cmd_block_attach, cmd_block_detach,
+	cmd_block_list, cmd_block_set, cmd_disk_init, cmd_vd, cmd_help;
 
 /* One line on standard error, "xenctl: ..." in front. */
 void report(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
@@ -39,8 +40,8 @@ uint8_t *read_file(const char *path, size_t max, size_t *len, int *err);
 /* Writes s as a JSON string, quotes included. */
 void json_string(const char *s);
 /*
- * Takes "--json" and the letters of `flags` out of argv ("-c"); bits of *set in order of
- * flags, JSON as the highest. The count left, or -1 for an unknown option.
+ * Takes "--json" and the letters of `flags` out of argv ("-c"; "--force" is "-f"); bits of
+ * *set in order of flags, JSON as the highest. The count left, or -1 for an unknown option.
  */
 #define OPT_JSON 0x80000000u
 int take_options(int argc, char **argv, const char *flags, unsigned int *set);

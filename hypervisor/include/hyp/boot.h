@@ -28,13 +28,17 @@ struct boot_video {
 extern struct boot_video boot_video;
 extern uint64_t boot_efi_systab;
 
+#define MAX_RAMDRIVES 8
+
 /* Parsed options (boot/cmdline.c); an unknown option is named in the log. */
 struct options {
 	char console[64];	 /* com1,vga */
 	char com1[64];		 /* 115200,8n1[,port[,irq]] */
 	uint64_t dom0_mem_pages; /* 0 = default policy */
 	uint64_t dom0_max_pages;
-	unsigned int dom0_max_vcpus, maxcpus; /* 0 = all */
+	uint64_t ramdrive_pages[MAX_RAMDRIVES]; /* up to the first 0 */
+	unsigned int dom0_max_vcpus, maxcpus;	/* 0 = all */
+	unsigned int disk_timeout;		/* seconds a request may take; 0 = 30 */
 	char sched[16];
 	unsigned int loglvl; /* 0 errors .. 3 debug */
 	bool noreboot, noacpi, ignorebiostables;

@@ -22,6 +22,11 @@ void virq_send_global(struct domain *d, unsigned int virq);
  */
 typedef void evtchn_hyp_fn(struct domain *d, uint32_t port, void *data);
 int evtchn_alloc_hyp(struct domain *d, evtchn_hyp_fn *fn, void *data, uint32_t *port);
+/*
+ * Makes the hypervisor the remote end of a port that the guest has left unbound for
+ * DOMID_HYP. The guest may close it. -EINVAL: there is no such port.
+ */
+int evtchn_bind_hyp(struct domain *d, uint32_t port, evtchn_hyp_fn *fn, void *data);
 /* Signals the guest at the port. */
 void evtchn_notify(struct domain *d, uint32_t port);
 /* For the tools: an unbound port of d that remote may bind. */

@@ -6,7 +6,8 @@
 #include <hyp/event.h>
 #include <public/event_channel.h>
 
-#define EVTCHN_HYP 16 /* a state of ours, shown to guests as interdomain */
+/* A state of ours, shown to guests as interdomain; they may close it if remote is DOMID_HYP. */
+#define EVTCHN_HYP 16
 
 struct evtchn_port {
 	uint8_t state;	/* EVTCHNSTAT_* or EVTCHN_HYP */

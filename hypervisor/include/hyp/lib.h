@@ -72,6 +72,7 @@ const char *symbol_name(uint64_t addr, char *buf, size_t size);
 #define ENOENT 2
 #define ESRCH 3
 #define EINTR 4
+#define EIO 5
 #define E2BIG 7
 #define ENOEXEC 8
 #define EAGAIN 11

@@ -34,6 +34,7 @@ uint32_t pci_read(uint16_t bdf, unsigned int reg);
 void pci_write(uint16_t bdf, unsigned int reg, uint32_t v);
 /* Around a domain's own accesses to ports 0xcf8 to 0xcff. */
 #define PCI_PORT_FIRST 0xcf8
+#define PCI_PORT_DATA 0xcfc
 #define PCI_PORT_LAST 0xcff
 void pci_ports_lock(void);
 void pci_ports_unlock(void);

@@ -16,12 +16,15 @@ enum lock_rank {
 	RANK_DOMLIST = 10, /* the list of domains, creation and destruction */
 	RANK_CONTROL = 15, /* one control operation at a time, per target domain */
 	RANK_PT = 20,	   /* d->pt_lock: page tables of a domain */
-	RANK_GRANT = 30,   /* d->grant_lock */
+	RANK_VBLK_ALL = 24,
+	RANK_VBLK = 26,	 /* virtual block devices of a domain */
+	RANK_GRANT = 30, /* d->grant_lock */
 	RANK_XENSTORE = 40,
 	RANK_CONSRING = 45,
 	RANK_EVENT = 50, /* d->evt_lock; two domains: lower domid first */
 	RANK_PIRQ = 55,
 	RANK_MEM = 60,	 /* d->mem_lock: page list and counters of a domain */
+	RANK_DISK = 65,	 /* a drive: queues and driver */
 	RANK_SCHED = 70, /* run queue of a CPU; two: lower CPU first */
 	RANK_TIMER = 75,
 	RANK_MMIO = 78, /* takes pages for its tables */

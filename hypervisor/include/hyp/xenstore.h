@@ -117,6 +117,8 @@ struct xs_conn {
 struct xs_store {
 	struct xs_conn *conns;
 	uint64_t gen;
+	/* Called after each change of a tree, at or below path; NULL: nobody cares. */
+	void (*changed)(struct xs_conn *owner, const char *path, size_t len);
 };
 
 int xs_conn_init(struct xs_store *s, struct xs_conn *c, domid_t id, bool privileged);

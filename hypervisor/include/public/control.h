@@ -10,7 +10,7 @@
  * only, unless said otherwise. Errors of every operation: -EFAULT, -ENOSYS unknown
  * op, -EOPNOTSUPP version differs (c->version is OUT then), and with a target
  * -ESRCH no such domain. On a dying domain only DOMAIN_INFO, DOMAIN_DESTROY,
- * CONSOLE_READ, XS_READ, XS_LIST and CONFIG_GET work; the rest answer -ESRCH.
+ * CONSOLE_READ, XS_READ, XS_LIST, CONFIG_GET and VBLK_INFO work; the rest answer -ESRCH.
  *
  * Long work comes in slices: an operation returns after a bounded piece and the
  * caller calls again (DOMAIN_DESTROY, MEM_POPULATE, the buffer operations).
@@ -59,6 +59,10 @@ enum xeno_control_op {
 	XENO_CTL_SCHED_GET,	   /* T: u.sched */
 	XENO_CTL_SCHED_SET,	   /* T: u.sched */
 	XENO_CTL_DEBUG_KEY,	   /* u.key */
+	XENO_CTL_DISK_INFO,	   /* u.disk */
+	XENO_CTL_VBLK_SET,	   /* T: u.vblk_set */
+	XENO_CTL_VBLK_REMOVE,	   /* T: u.vblk_remove */
+	XENO_CTL_VBLK_INFO,	   /* T: u.vblk_info */
 	XENO_CTL_NR_OPS,
 };
 
@@ -220,6 +224,93 @@ struct xeno_ctl_key {
 	uint32_t key; /* IN: a character */
 };
 
+/*
+ * Drives and virtual block devices (report section 3.5). Sectors are of 512 bytes everywhere.
+ *
+ * DISK_INFO: the drive with the lowest number >= drive. -ENOENT: there is none. Drives are
+ * numbered from 0 in the order in which they were found, and never go away.
+ */
+#define XENO_DISKF_READ_ONLY 0x1
+#define XENO_DISKF_CDROM 0x2
+#define XENO_DISKF_ROTATIONAL 0x4
+#define XENO_DISKF_FLUSH                                                                           \
+	0x8 /* has a cache that can be flushed; without it writes are stable at once */
+#define XENO_DISKF_DISCARD 0x10
+#define XENO_DISKF_DEAD 0x20 /* could not be reset: every request fails */
+struct xeno_ctl_disk_info {
+	uint32_t drive; /* IN OUT */
+	uint32_t flags; /* the rest is OUT: XENO_DISKF_* */
+	uint64_t sectors;
+	uint32_t block_size;				       /* bytes: its unit of requests */
+	uint32_t depth;					       /* requests it takes at once */
+	uint64_t reads, writes, read_sectors, written_sectors; /* by all its users */
+	uint64_t errors, timeouts, resets, retries;
+	char driver[16], where[24], model[48], serial[24]; /* terminated */
+};
+
+/*
+ * VBLK_SET: gives the domain the virtual block device dev, a list of extents of drives one after
+ * the other, in reach of the device directory as device/vbd/<dev>. In a running domain it is
+ * plugged in. dev: 51712 + 16 * n for xvda, xvdb ... (n < 16), (1 << 28) + 256 * n above, or any
+ * number that means something to the guest, below 1 << 31.
+ * -EEXIST dev is there; with UPDATE: -ENOENT it is not. -ENODEV no such drive; -ERANGE an extent
+ * leaves its drive; -EINVAL no or too many extents, an empty one, one that is not in whole
+ * units of its drive, two that overlap, unknown flags, a number out of range; -EROFS a
+ * writable device on a read-only drive; -EBUSY another device uses some of the sectors and one of the two
+ * writes (not with SHARED; domain 0's whole drives do not count); -ENOSPC too many devices, or no
+ * room in the directory; -ENOMEM.
+ * UPDATE: weight and limits become the given ones, and with nr_extents != 0 the extents too: they
+ * begin with what there is (-EINVAL), and the guest is told the new size.
+ */
+#define XENO_VBLK_MAX_EXTENTS 256
+#define XENO_VBLK_MAX_DEVICES 64 /* of a domain */
+#define XENO_VBLKF_READ_ONLY 0x1
+#define XENO_VBLKF_SHARED 0x2 /* the caller knows about other users of the sectors */
+#define XENO_VBLKF_CDROM 0x4  /* shown as a CD; implies READ_ONLY */
+#define XENO_VBLKF_PERSISTENT                                                                      \
+	0x8 /* offers persistent grants: for guests that must not show other pages */
+#define XENO_VBLKF_UPDATE 0x10
+#define XENO_VBLKF_WHOLE 0x20 /* OUT only: made at boot for domain 0 */
+struct xeno_vblk_extent {
+	uint32_t drive, pad;
+	uint64_t first, sectors;
+};
+struct xeno_ctl_vblk_set { /* all IN */
+	uint32_t dev;
+	uint32_t flags; /* XENO_VBLKF_* */
+	uint32_t nr_extents;
+	uint32_t weight;	   /* share of a drive among its users, 1..1000; 0: 100 */
+	uint64_t iops_limit;	   /* requests per second, below 1 << 32; 0 = none */
+	uint64_t bytes_limit;	   /* per second, 0 = none */
+	uint64_t extents;	   /* address of struct xeno_vblk_extent[nr_extents] */
+	char label[XENO_NAME_MAX]; /* for people; terminated */
+};
+
+/*
+ * VBLK_REMOVE: the guest is asked to let go; the device is gone when VBLK_INFO does not find it
+ * any more. force: it is taken away. -EAGAIN until its requests in flight have ended; then 0.
+ * -ENOENT: no such device.
+ */
+struct xeno_ctl_vblk_remove {
+	uint32_t dev, force; /* IN */
+};
+
+/* VBLK_INFO: the device of the domain with the lowest number >= dev. -ENOENT: there is none. */
+struct xeno_ctl_vblk_info {
+	uint32_t dev;	     /* IN OUT */
+	uint32_t room;	     /* IN: extents[] has room for so many */
+	uint64_t extents;    /* IN: address of struct xeno_vblk_extent[room] */
+	uint32_t nr_extents; /* the rest is OUT: that there are; min(nr_extents, room) are stored */
+	uint32_t flags;	     /* XENO_VBLKF_* */
+	uint32_t state;	     /* of its back end: enum xenbus_state */
+	uint32_t weight;
+	uint64_t iops_limit, bytes_limit;
+	uint64_t sectors;
+	uint64_t reads, writes, read_sectors, written_sectors, errors;
+	uint32_t in_flight, pad;
+	char label[XENO_NAME_MAX];
+};
+
 struct xeno_control {
 	uint32_t version; /* IN: XENO_CONTROL_VERSION */
 	uint32_t op;	  /* IN: XENO_CTL_* */
@@ -238,6 +329,10 @@ struct xeno_control {
 		struct xeno_ctl_phys phys;
 		struct xeno_ctl_sched sched;
 		struct xeno_ctl_key key;
+		struct xeno_ctl_disk_info disk;
+		struct xeno_ctl_vblk_set vblk_set;
+		struct xeno_ctl_vblk_remove vblk_remove;
+		struct xeno_ctl_vblk_info vblk_info;
 		uint8_t size[496]; /* the structure keeps its size when operations are added */
 	} u;
 };
