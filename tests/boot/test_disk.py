@@ -196,10 +196,8 @@ def slow(name, driver):
                  xeno_args="disk_timeout=2", machine=DRIVERS[driver][0]) as host:
         host.shell("dom0", 300)
         host.must("dd if=/dev/urandom of=/tmp/data bs=64k count=16")
-        for n in range(16):
-            host.must(f"dd if=/tmp/data of=/dev/xvda bs=64k skip={n} seek={n} count=1 "
-                      "oflag=direct 2>/dev/null & :")
-        host.must("wait", 200)
+        host.must("(for n in $(seq 0 15); do dd if=/tmp/data of=/dev/xvda bs=64k skip=$n seek=$n "
+                  "count=1 oflag=direct & done; wait) 2>/dev/null", 200)
         host.must("dd if=/dev/xvda of=/tmp/back bs=1M count=1 iflag=direct", 200)
         host.must("cmp /tmp/data /tmp/back")
         # With IDE nothing waits in the drive, where the time counts.
