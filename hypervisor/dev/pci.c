@@ -80,9 +80,9 @@ void ioport_deny(unsigned int first, unsigned int n)
 		set_bit(denied_ports, first);
 }
 
-bool ioport_denied(unsigned int port)
+const void *ioports_denied(void)
 {
-	return port < NR_PORTS && test_bit(denied_ports, port);
+	return denied_ports;
 }
 
 /* --- for probes */
@@ -120,6 +120,16 @@ void pci_enable(const struct pci_func *f)
 	change_command(f->bdf, 0, access | COMMAND_NO_INTX);
 	for (uint16_t b = f->bdf; (b = bridges[b >> 8]);)
 		change_command(b, 0, access);
+}
+
+void pci_cut_off(uint16_t bdf)
+{
+	change_command(bdf, COMMAND_MASTER, 0);
+}
+
+void pci_where(uint16_t bdf, char *where, size_t size)
+{
+	snprintf(where, size, "pci %02x:%02x.%x", bdf >> 8, bdf >> 3 & 31, bdf & 7);
 }
 
 /* A BAR lies where the processor can get to, and there is no memory. */

@@ -22,8 +22,6 @@
 #define VENDOR 0x1af4
 #define DEVICE_TRANSITIONAL 0x1001
 #define DEVICE_MODERN 0x1042
-#define REG_COMMAND 0x04
-#define COMMAND_MASTER 4u
 
 /* Capabilities: where the parts of the interface lie */
 #define CAP_VENDOR 0x09
@@ -468,8 +466,7 @@ static int blk_reset(struct disk *disk)
 	/* What the core knows about it depends on both. */
 	if (!err && v->features == features && v->nr_slots == disk->depth)
 		return 0;
-	pci_write(v->pci.bdf, REG_COMMAND,
-		  pci_read(v->pci.bdf, REG_COMMAND) & 0xffff & ~COMMAND_MASTER);
+	pci_cut_off(v->pci.bdf);
 	return -EIO;
 }
 
@@ -566,8 +563,7 @@ static int read_config(struct virtio_blk *v)
 	d->ops = &blk_ops;
 	d->priv = v;
 	d->driver = "virtio-blk";
-	snprintf(d->where, sizeof(d->where), "pci %02x:%02x.%x", v->pci.bdf >> 8,
-		 v->pci.bdf >> 3 & 31, v->pci.bdf & 7);
+	pci_where(v->pci.bdf, d->where, sizeof(d->where));
 	strlcpy(d->model, "virtio disk", sizeof(d->model));
 	d->sectors = config32(v, D_CAPACITY) | (uint64_t)config32(v, D_CAPACITY + 4) << 32;
 	d->block_size = v->features & F_BLK_SIZE ? config32(v, D_BLK_SIZE) : SECTOR_SIZE;

@@ -39,6 +39,8 @@ bool pci_kept(uint16_t bdf, unsigned int reg);
 /* --- for probes */
 unsigned int pci_capability(uint16_t bdf, unsigned int id, unsigned int after); /* 0: no (more) */
 void pci_enable(const struct pci_func *f); /* memory, I/O, bus mastering on; INTx off */
+void pci_cut_off(uint16_t bdf);		   /* no DMA from now on */
+void pci_where(uint16_t bdf, char *where, size_t size);	       /* "pci 00:04.0" */
 void *pci_map_bar(const struct pci_func *f, unsigned int bar); /* uncached; NULL */
 /*
  * Interrupt of the device: MSI-X entry n, or MSI (n = 0), on a vector of our own, handled by
@@ -50,6 +52,6 @@ int pci_irq(const struct pci_func *f, unsigned int n, void (*fn)(void *data), vo
 int isa_irq_own(unsigned int irq, void (*fn)(void *data), void *data);
 /* Ports that domain 0 may not use; before dom0_build(). */
 void ioport_deny(unsigned int first, unsigned int count);
-bool ioport_denied(unsigned int port);
+const void *ioports_denied(void); /* 8 KiB, a bit set for each */
 
 #endif
