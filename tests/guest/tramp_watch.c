@@ -5,18 +5,6 @@
  */
 #include "lib/guest.h"
 
-static unsigned int hits;
-
-static bool on_db(struct frame *f)
-{
-	if (f->vector != X86_DB)
-		return false;
-	hits++;
-	CHECK(f->rip < HYPERVISOR_VIRT_START || f->rip >= HYPERVISOR_VIRT_END,
-	      "#DB inside the hypervisor at %lx", f->rip);
-	return true;
-}
-
 /* syscall; at 16: mov $BAD_UNMAPPED, %rax; mov (%rax), %al; at 32: int $0x80, not allowed */
 static const uint8_t code[48] = { 0x0f, 0x05, [16] = 0x48, 0xb8, 0,    0,    0,		  0,
 				  0x70, 0,    0,	   0,	 0x8a, 0x00, [32] = 0xcd, 0x80 };
@@ -68,7 +56,7 @@ void test(void)
 
 	user_init();
 	user_code(code, sizeof(code));
-	trap_hook = on_db;
+	trap_hook = count_debug;
 	/* Every word of the frames the trampoline pushes, four at a time, read or written. */
 	for (int kind = 1; kind < 4; kind += 2)
 		for (uint64_t at = 8; at <= 64; at += 8) {
@@ -84,5 +72,5 @@ void test(void)
 				round(i & 1 ? VGCF_in_syscall : 0);
 		}
 	EXPECT(hc(set_debugreg, 7, 0x400), 0);
-	print("note: %u of our own", hits);
+	print("note: %u of our own", debug_hits);
 }
