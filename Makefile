@@ -24,7 +24,8 @@ export SOURCE_DATE_EPOCH
 PATCHES := xenolinux-patches/config xenolinux-patches/series $(wildcard xenolinux-patches/*.patch)
 OVERLAY := $(shell find rootfs -type f)
 # Debian's, in domain 0: BusyBox makes and checks no ext4, and knows no GPT.
-DISK_TOOLS := /usr/sbin/mke2fs /usr/sbin/e2fsck /usr/sbin/resize2fs /usr/sbin/sfdisk
+DISK_TOOLS := $(foreach t,mke2fs e2fsck resize2fs sfdisk,-p /usr/sbin/$(t)=/sbin/$(t)) \
+	-l mke2fs=/sbin/mkfs.ext4 -l e2fsck=/sbin/fsck.ext4
 GEN_CPIO := build/linux/obj/usr/gen_init_cpio
 
 .PHONY: help all run iso check lint bench clean deps hypervisor kernel root tools FORCE
@@ -72,14 +73,12 @@ build/demo.img: $(OVERLAY) build/xenolinux.bz
 # The root of demo-disk, which moves to its disk: with the tools to make and check file systems.
 build/demo-disk.img: $(OVERLAY) build/xenolinux.bz
 	@echo '  ROOT    $@'
-	$(Q)rootfs/build.sh -o $@ -c $(GEN_CPIO) $(foreach t,$(DISK_TOOLS),-p $(t)=/sbin/$(notdir $(t))) \
-		-l mke2fs=/sbin/mkfs.ext4 -l e2fsck=/sbin/fsck.ext4 rootfs/overlay
+	$(Q)rootfs/build.sh -o $@ -c $(GEN_CPIO) $(DISK_TOOLS) rootfs/overlay
 
 build/dom0.img: $(OVERLAY) build/xenctl build/demo.img build/demo-disk.img build/xenolinux.bz
 	@echo '  ROOT    $@'
 	$(Q)rootfs/build.sh -o $@ -c $(GEN_CPIO) -p build/xenctl=/usr/bin/xenctl \
-		$(foreach t,$(DISK_TOOLS),-p $(t)=/sbin/$(notdir $(t))) \
-		-l mke2fs=/sbin/mkfs.ext4 -l e2fsck=/sbin/fsck.ext4 \
+		$(DISK_TOOLS) \
 		-r build/xenolinux.bz=/usr/lib/xeno/xenolinux \
 		-r build/demo.img=/usr/lib/xeno/demo.img \
 		-r build/demo-disk.img=/usr/lib/xeno/demo-disk.img rootfs/overlay rootfs/dom0

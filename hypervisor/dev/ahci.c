@@ -29,8 +29,6 @@
 #define ABAR 5
 #define NR_PORTS 32
 #define NR_SLOTS 32
-#define PCI_COMMAND 4
-#define PCI_COMMAND_MASTER 4u
 
 /* Registers of the controller, and their bits. */
 enum {
@@ -336,8 +334,7 @@ static int packet(void *port, uint8_t opcode, uint8_t len, s_time_t time)
 	uint8_t cdb[ATAPI_CDB];
 	struct ata_regs regs;
 
-	atapi_simple(opcode, opcode == ATAPI_REQUEST_SENSE ? len : 0, cdb);
-	ata_packet(&p->info, len, false, &regs);
+	atapi_command(&p->info, opcode, len, cdb, &regs);
 	memset(p->mem->buffer, 0, ATAPI_SENSE_LEN);
 	return command(p, &regs, cdb, len, time);
 }
@@ -465,8 +462,7 @@ static void give_up(struct port *p)
 {
 	stop(p);
 	if (!px_wait(p, PX_CMD, CMD_RUNNING, 0, SPIN_TIME))
-		pci_write(p->hba->bdf, PCI_COMMAND,
-			  pci_read(p->hba->bdf, PCI_COMMAND) & 0xffff & ~PCI_COMMAND_MASTER);
+		pci_cut_off(p->hba->bdf);
 }
 
 static int ahci_reset(struct disk *disk)
@@ -518,7 +514,7 @@ static bool identify(struct port *p)
 static bool describe(struct port *p)
 {
 	struct disk *d = &p->disk;
-	uint16_t bdf = p->hba->bdf;
+	char where[16];
 
 	ata_describe(&p->info, d);
 	if (p->info.atapi)
@@ -534,8 +530,8 @@ static bool describe(struct port *p)
 	d->ops = &ahci_ops;
 	d->priv = p;
 	d->driver = "ahci";
-	snprintf(d->where, sizeof(d->where), "pci %02x:%02x.%u port %u", bdf >> 8, bdf >> 3 & 31,
-		 bdf & 7, p->nr);
+	pci_where(p->hba->bdf, where, sizeof(where));
+	snprintf(d->where, sizeof(d->where), "%s port %u", where, p->nr);
 	return true;
 }
 
@@ -703,7 +699,6 @@ static int bring_up(struct ahci *h, const struct pci_func *f)
 
 static int ahci_probe(const struct pci_func *f)
 {
-	uint32_t command = pci_read(f->bdf, PCI_COMMAND) & 0xffff;
 	struct ahci *h = hyp_alloc(sizeof(*h));
 	int err = -ENOMEM;
 
@@ -721,12 +716,10 @@ static int ahci_probe(const struct pci_func *f)
 	pci_enable(f);
 	err = -EOPNOTSUPP;
 	if (!(hba_read(h, HBA_CAP) & CAP_64BIT) && max_mfn > 1ull << (32 - PAGE_SHIFT))
-		goto out_disable;
+		goto out_free;
 	err = bring_up(h, f);
 	if (!err)
 		return 0;
-out_disable:
-	pci_write(f->bdf, PCI_COMMAND, command);
 out_free:
 	hyp_free(h);
 	return err;

@@ -260,11 +260,14 @@ void atapi_read(const struct disk_req *r, uint8_t *cdb)
 	put_be32(cdb + 6, r->sectors / per_block);
 }
 
-void atapi_simple(uint8_t opcode, uint8_t len, uint8_t *cdb)
+void atapi_command(const struct ata_info *info, uint8_t opcode, uint8_t len, uint8_t *cdb,
+		   struct ata_regs *regs)
 {
 	memset(cdb, 0, ATAPI_CDB);
 	cdb[0] = opcode;
-	cdb[4] = len;
+	if (opcode == ATAPI_REQUEST_SENSE)
+		cdb[4] = len; /* it says itself how much it wants */
+	ata_packet(info, len, false, regs);
 }
 
 uint64_t atapi_capacity(const uint8_t *answer)

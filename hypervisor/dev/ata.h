@@ -59,7 +59,9 @@ void ata_packet(const struct ata_info *info, uint32_t len, bool dma, struct ata_
 void ata_fis(const struct ata_regs *regs, uint8_t *fis);
 
 void atapi_read(const struct disk_req *r, uint8_t *cdb);
-void atapi_simple(uint8_t opcode, uint8_t len, uint8_t *cdb); /* len: allocation length, byte 4 */
+/* One of the commands below, with an answer of len bytes, not by DMA. */
+void atapi_command(const struct ata_info *info, uint8_t opcode, uint8_t len, uint8_t *cdb,
+		   struct ata_regs *regs);
 #define ATAPI_TEST_UNIT_READY 0x00
 #define ATAPI_REQUEST_SENSE 0x03
 #define ATAPI_READ_CAPACITY 0x25

@@ -238,8 +238,7 @@ static int packet(void *drive, uint8_t opcode, uint8_t len, s_time_t time)
 	uint8_t cdb[ATAPI_CDB];
 	struct ata_regs regs;
 
-	atapi_simple(opcode, opcode == ATAPI_REQUEST_SENSE ? len : 0, cdb);
-	ata_packet(&d->info, len, false, &regs);
+	atapi_command(&d->info, opcode, len, cdb, &regs);
 	return pio(d, &regs, cdb, len, time);
 }
 
@@ -543,6 +542,7 @@ static bool identify(struct drive *d, unsigned int sig)
 
 static bool describe(struct drive *d, uint16_t bdf, unsigned int channel)
 {
+	char where[16];
 	struct disk *disk = &d->disk;
 
 	ata_describe(&d->info, disk);
@@ -551,8 +551,8 @@ static bool describe(struct drive *d, uint16_t bdf, unsigned int channel)
 	disk->ops = &ide_ops;
 	disk->priv = d;
 	disk->driver = "ide";
-	snprintf(disk->where, sizeof(disk->where), "pci %02x:%02x.%u drive %u.%u", bdf >> 8,
-		 bdf >> 3 & 31, bdf & 7, channel, d->nr);
+	pci_where(bdf, where, sizeof(where));
+	snprintf(disk->where, sizeof(disk->where), "%s drive %u.%u", where, channel, d->nr);
 	return disk->sectors != 0;
 }
 

@@ -27,8 +27,6 @@
 #include "nvme.h"
 
 #define CLASS_NVME 0x010802
-#define PCI_COMMAND 4
-#define PCI_COMMAND_MASTER 4u
 
 enum { CAP = 0x00, CC = 0x14, CSTS = 0x1c, AQA = 0x24, ASQ = 0x28, ACQ = 0x30, DOORBELLS = 0x1000 };
 #define CAP_ENTRIES(cap) (((cap)&0xffff) + 1)
@@ -186,13 +184,14 @@ static bool queue_get(struct queue *q, struct nvme_cqe *answer)
 /* It shall not touch memory any more. */
 static void kill_controller(struct nvme *c)
 {
+	char where[16];
+
+	pci_where(c->bdf, where, sizeof(where));
 	if (!c->dead)
-		printk(LOG_ERR "nvme: pci %02x:%02x.%u: does not work, switched off\n", c->bdf >> 8,
-		       c->bdf >> 3 & 31, c->bdf & 7);
+		printk(LOG_ERR "nvme: %s: does not work, switched off\n", where);
 	c->dead = true;
 	reg_write(c, CC, 0);
-	pci_write(c->bdf, PCI_COMMAND,
-		  pci_read(c->bdf, PCI_COMMAND) & 0xffff & ~PCI_COMMAND_MASTER);
+	pci_cut_off(c->bdf);
 }
 
 /*
@@ -524,14 +523,14 @@ static struct namespace *alloc_namespace(struct nvme *c, uint32_t nsid)
 static void describe(struct namespace *ns, const struct nvme_ns_info *info)
 {
 	const struct nvme_ctrl_info *ci = &ns->ctrl->info;
-	unsigned int bdf = ns->ctrl->bdf;
+	char where[16];
 	struct disk *d = &ns->disk;
 
 	d->ops = &nvme_ops;
 	d->priv = ns;
 	d->driver = "nvme";
-	snprintf(d->where, sizeof(d->where), "pci %02x:%02x.%u ns %u", bdf >> 8, bdf >> 3 & 31,
-		 bdf & 7, ns->nsid);
+	pci_where(ns->ctrl->bdf, where, sizeof(where));
+	snprintf(d->where, sizeof(d->where), "%s ns %u", where, ns->nsid);
 	memcpy(d->model, ci->model, sizeof(d->model));
 	memcpy(d->serial, ci->serial, sizeof(d->serial));
 	d->sectors = info->sectors;
@@ -626,7 +625,6 @@ static int nvme_probe(const struct pci_func *f)
 {
 	struct nvme *c = hyp_alloc(sizeof(*c));
 	uint8_t *page = hyp_page_alloc(0);
-	uint32_t command = pci_read(f->bdf, PCI_COMMAND) & 0xffff;
 	int err = -ENOMEM;
 
 	if (!c || !page)
@@ -648,7 +646,6 @@ static int nvme_probe(const struct pci_func *f)
 		return 0;
 	}
 	reg_write(c, CC, 0);
-	pci_write(f->bdf, PCI_COMMAND, command);
 	return err; /* its memory is lost: the controller may be slow to let go of it */
 out:
 	if (page)

@@ -81,9 +81,9 @@ void ioport_deny(unsigned int first, unsigned int n)
 		set_bit(denied_ports, first);
 }
 
-bool ioport_denied(unsigned int port)
+const void *ioports_denied(void)
 {
-	return port < NR_PORTS && test_bit(denied_ports, port);
+	return denied_ports;
 }
 
 /* --- for probes */

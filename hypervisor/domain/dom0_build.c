@@ -392,9 +392,7 @@ static void grant_ports(struct domain *d)
 	struct com_options com;
 
 	d->io_bitmap = must(hyp_page_alloc(1));
-	for (unsigned int p = 0; p < 65536; p++)
-		if (ioport_denied(p))
-			set_bit(d->io_bitmap, p);
+	memcpy(d->io_bitmap, ioports_denied(), 65536 / 8);
 	for (size_t i = 0; i < ARRAY_SIZE(ours); i++)
 		for (unsigned int p = ours[i].first; p <= ours[i].last; p++)
 			set_bit(d->io_bitmap, p);

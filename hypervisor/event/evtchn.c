@@ -88,6 +88,16 @@ struct evtchn_port *evtchn_port(struct domain *d, uint32_t port)
 	return &b[port % PORTS_PER_BUCKET];
 }
 
+/* Closing all ports is not to fight for the lock 4095 times. */
+uint32_t evtchn_next(struct domain *d, uint32_t port)
+{
+	spin_lock(&d->evt_lock);
+	while (port < EVTCHN_2L_NR_CHANNELS && !evtchn_port(d, port))
+		port++;
+	spin_unlock(&d->evt_lock);
+	return port < EVTCHN_2L_NR_CHANNELS ? port : 0;
+}
+
 int evtchn_new(struct domain *d, unsigned int state, uint32_t *port, struct evtchn_port **p)
 {
 	ASSERT(spin_held(&d->evt_lock));
@@ -144,7 +154,7 @@ void evtchn_domain_destroy(struct domain *d)
 
 	if (!e)
 		return;
-	for (uint32_t port = 1; port < EVTCHN_2L_NR_CHANNELS; port++)
+	for (uint32_t port = 0; (port = evtchn_next(d, port + 1));)
 		evtchn_close(d, port, true);
 	spin_lock(&d->evt_lock);
 	d->evt = NULL;

@@ -194,7 +194,7 @@ static long op_reset(union op *o)
 
 	if (err)
 		return err;
-	for (uint32_t port = 1; port < EVTCHN_2L_NR_CHANNELS && !err; port++)
+	for (uint32_t port = 0; !err && (port = evtchn_next(d, port + 1));)
 		if (!evtchn_close(d, port, false) && hc_preempt_due(++done))
 			err = HC_RESTART;
 	domain_put(d);

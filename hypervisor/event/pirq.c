@@ -105,7 +105,7 @@ static int map_gsi(struct physdev_map_pirq *m)
 
 static int find_free(void)
 {
-	for (uint32_t n = NR_PIRQS - 1; n >= ioapic_nr_gsis(); n--)
+	for (uint32_t n = NR_PIRQS; n-- > ioapic_nr_gsis();)
 		if (pirqs[n].kind == PIRQ_NONE)
 			return (int)n;
 	return -ENOSPC;

@@ -203,7 +203,9 @@ static long op_register_vcpu_info(struct vcpu *v, uint64_t arg)
 
 	if (!guest_read(&r, arg, sizeof(r)))
 		return -EFAULT;
-	if (r.offset > PAGE_SIZE - sizeof(struct vcpu_info) || r.offset % 8)
+	/* shared_info itself would be no move: the reference could never be told from none. */
+	if (r.offset > PAGE_SIZE - sizeof(struct vcpu_info) || r.offset % 8 ||
+	    mfn_eq(MFN(r.mfn), virt_to_mfn(v->domain->shared)))
 		return -EINVAL;
 	if (v != current && (!(READ_ONCE(v->pause_flags) & VPF_DOWN) || READ_ONCE(v->running)))
 		return -EBUSY;

@@ -27,7 +27,7 @@ static bool overlap(const struct vblk_extent *a, const struct vblk_extent *b)
 int vblk_extents_place(struct vblk_extent *x, unsigned int n, uint64_t *total)
 {
 	*total = 0;
-	if (!n || n > VBLK_MAX_EXTENTS)
+	if (!n || n > XENO_VBLK_MAX_EXTENTS)
 		return -EINVAL;
 	for (unsigned int i = 0; i < n; i++) {
 		for (unsigned int j = 0; j < i; j++)

@@ -18,7 +18,8 @@
 
 #define CS_SHOWN 0xe030 /* kernel code and data as the guest sees them */
 #define SS_SHOWN 0xe02b
-#define NOT_ON_ENTRY (RFLAGS_TF | RFLAGS_NT | RFLAGS_RF | RFLAGS_VM | RFLAGS_AC)
+/* As the trampoline's: kernels rely on SYSCALL clearing DF, and need no other of a program's. */
+#define FLAGS_ON_ENTRY (RFLAGS_IF | RFLAGS_FIXED)
 #define FRAME_MAX 11
 
 struct entry {
@@ -66,7 +67,7 @@ static void enter(struct cpu_regs *regs, const struct entry *e)
 		WRITE_ONCE(v->info->evtchn_upcall_mask, 1);
 	regs->rip = e->rip;
 	regs->cs = SEL_KERNEL_CS;
-	regs->rflags &= ~NOT_ON_ENTRY;
+	regs->rflags = FLAGS_ON_ENTRY;
 	regs->rsp = sp;
 	regs->ss = SEL_KERNEL_DS;
 }

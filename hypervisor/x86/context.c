@@ -26,6 +26,8 @@
 #define WINDOW_RO (PTE_P | PTE_A | PTE_D | PTE_NX)
 #define WINDOW_RW (WINDOW_RO | PTE_RW)
 #define L4_ENTRIES 512
+#define STACK_USED 256 /* more than any passage leaves on one of the area's stacks */
+#define SCRATCH_USED 64
 
 static const uint8_t zero_page[PAGE_SIZE] __aligned(4096);
 
@@ -210,6 +212,19 @@ static void load_segments(const struct vcpu_x86 *x)
 	wrmsr(MSR_KERNEL_GS_BASE, x->user_mode ? x->gs_base_kernel : x->gs_base_user);
 }
 
+/* Ring 1 can read the stacks of entries: no domain is to find another one's registers there. */
+static void forget_registers(struct cpu *c, domid_t next)
+{
+	uint64_t area = cpu_area(c->id);
+
+	if (c->area_domid == next)
+		return;
+	c->area_domid = next;
+	memset((void *)(area + CA_SCRATCH * PAGE_SIZE), 0, SCRATCH_USED);
+	for (unsigned int page = CA_SCRATCH; page < CA_IST + 4; page++)
+		memset((void *)(area + (page + 1) * PAGE_SIZE - STACK_USED), 0, STACK_USED);
+}
+
 void context_switch(struct vcpu *prev, struct vcpu *next)
 {
 	struct cpu *c = this_cpu();
@@ -228,6 +243,7 @@ void context_switch(struct vcpu *prev, struct vcpu *next)
 	}
 	switch_roots(c, prev, next);
 	if (!next->is_idle) {
+		forget_registers(c, next->domain->id);
 		*guest_regs() = next->x86.regs;
 		lldt(next);
 		load_segments(&next->x86);

@@ -22,6 +22,7 @@
 #define GP_IDT 0x2u /* error code: the fault came from an IDT gate, its number above */
 #define INT_BYTES 2
 #define FIRST_IRQ 0x20
+#define FRAME_ROOM 64 /* words, see replace_frame() */
 #define NMI_REASON_PORT 0x61
 #define NMI_REASONS 0xc0
 
@@ -37,24 +38,35 @@ static void trap_debug(struct cpu_regs *regs)
 {
 	uint64_t dr6;
 
+	if (unlikely(READ_ONCE(this_cpu()->frame_lost))) {
+		WRITE_ONCE(this_cpu()->frame_lost, false);
+		domain_kill(current->domain,
+			    "INT1 behind MOV SS, with a breakpoint on its operand");
+		return;
+	}
+
 	__asm__ volatile("mov %%dr6, %0" : "=r"(dr6));
 	__asm__ volatile("mov %0, %%dr6" ::"r"(DR6_IDLE));
 	current->x86.dr6 = dr6;
 	guest_trap(regs, X86_DB, 0);
 }
 
-static void trap_nmi(struct cpu_regs *regs)
+static void report_nmi(void)
 {
 	struct vcpu *v = dom0 ? dom0->vcpu[0] : NULL;
-	uint8_t reason;
+	uint8_t reason = inb(NMI_REASON_PORT);
 
-	smp_nmi_stop();
-	reason = inb(NMI_REASON_PORT);
 	printk(LOG_WARN "NMI, reason %x%s\n", reason, reason & NMI_REASONS ? " (hardware)" : "");
 	if (v && v->x86.nmi_rip) {
 		v->x86.nmi_pending = true;
 		vcpu_kick(v);
 	}
+}
+
+static void trap_nmi(struct cpu_regs *regs)
+{
+	smp_nmi_stop();
+	report_nmi();
 }
 
 static void trap_fatal(struct cpu_regs *regs)
@@ -219,16 +231,45 @@ void hyp_fault(struct cpu_regs *regs)
 			   regs->error_code, (unsigned long long)read_cr2());
 }
 
+/*
+ * A #DB on the first instruction of #DB: of a breakpoint that MOV SS held back, behind INT1, on
+ * processors that do not make one of the two. It overwrote the guest's frame. The first one goes
+ * on with another, which says so.
+ */
+static void replace_frame(struct cpu_regs *regs)
+{
+	uint64_t *f = (uint64_t *)regs->rsp - FRAME_ROOM;
+
+	f[0] = 0;
+	f[1] = SEL_KERNEL_CS;
+	f[2] = FLAGS_ALWAYS;
+	f[3] = 0;
+	f[4] = SEL_KERNEL_DS;
+	regs->rsp = (uint64_t)f;
+	WRITE_ONCE(this_cpu()->frame_lost, true);
+}
+
+static void ist_debug(struct cpu_regs *regs)
+{
+	const char *first = tramp_vectors + X86_DB * TRAMP_VECTOR_SIZE;
+
+	__asm__ volatile("mov %0, %%dr6" ::"r"(DR6_IDLE));
+	if (unlikely(regs->rip == tramp_alias(smp_id(), first)))
+		replace_frame(regs);
+}
+
 void hyp_ist_fault(struct cpu_regs *regs)
 {
-	if (regs->vector == X86_NMI)
+	if (regs->vector == X86_NMI) {
 		smp_nmi_stop();
-	else if (regs->vector == X86_DB) /* a guest's breakpoint on data we touched for it */
-		__asm__ volatile("mov %0, %%dr6" ::"r"(DR6_IDLE));
-	else
+		WRITE_ONCE(this_cpu()->nmi_seen, true);
+	} else if (regs->vector == X86_DB) { /* a guest's breakpoint on data we touched for it */
+		ist_debug(regs);
+	} else {
 		panic_regs(regs, "%s, error code %x",
 			   regs->vector == X86_MC ? "machine check" : "double fault",
 			   regs->error_code);
+	}
 }
 
 /* --- the exit path */
@@ -278,6 +319,10 @@ struct exit_path exit_work(void)
 	for (;;) {
 		if (softirq_pending())
 			softirq_run();
+		if (unlikely(READ_ONCE(c->nmi_seen))) {
+			WRITE_ONCE(c->nmi_seen, false);
+			report_nmi();
+		}
 		if (current->is_idle) {
 			idle_window(c);
 			continue;

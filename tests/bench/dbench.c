@@ -18,7 +18,6 @@
 #include <fnmatch.h>
 #include <linux/aio_abi.h>
 #include <linux/fs.h>
-#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -36,7 +35,7 @@
 #define COUNTED 2000 /* requests of a row with -i */
 
 struct load {
-	bool random, write;
+	int random, write;
 	uint32_t block, depth;
 };
 
@@ -183,26 +182,26 @@ static double best(struct load load, uint64_t size, double (*fn)(struct run *, u
 	return least;
 }
 
-static bool wanted(const char *row, char **patterns)
+static int wanted(const char *row, char **patterns)
 {
 	if (!*patterns)
-		return true;
+		return 1;
 	for (; *patterns; patterns++) {
 		if (!fnmatch(*patterns, row, 0))
-			return true;
+			return 1;
 	}
-	return false;
+	return 0;
 }
 
 static void count_rows(const char *name, uint64_t size, char **patterns)
 {
-	struct run fill = { .load = { false, true, MAX_BLOCK, 1 }, .blocks = size / MAX_BLOCK };
+	struct run fill = { .load = { 0, 1, MAX_BLOCK, 1 }, .blocks = size / MAX_BLOCK };
 	char row[64];
 
 	/* A RAM disk may find a page at its first write. */
 	counted(&fill, fill.blocks);
 	for (int write = 0; write < 2; write++) {
-		struct load load = { true, write, 4 * KIB, 1 };
+		struct load load = { 1, write, 4 * KIB, 1 };
 
 		snprintf(row, sizeof(row), "disk-%s-4k-%s", name, write ? "write" : "read");
 		if (wanted(row, patterns))
@@ -244,12 +243,12 @@ static void time_rows(const char *name, uint64_t size, uint64_t ns, char **patte
 int main(int argc, char **argv)
 {
 	uint64_t size, ns = 150000000;
-	bool count = false;
+	int count = 0;
 	int c;
 
 	while ((c = getopt(argc, argv, "it:")) > 0) {
 		if (c == 'i')
-			count = true;
+			count = 1;
 		else if (c == 't')
 			ns = strtoull(optarg, NULL, 0) * 1000000;
 		else
@@ -264,6 +263,8 @@ int main(int argc, char **argv)
 		       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (buffers == MAP_FAILED)
 		err(1, "mmap");
+	/* Large pages are not what programs' buffers mostly lie in, and no PV guest has them. */
+	madvise(buffers, (size_t)MAX_DEPTH * MAX_BLOCK, MADV_NOHUGEPAGE);
 	memset(buffers, 0x5a, (size_t)MAX_DEPTH * MAX_BLOCK);
 	if (count)
 		count_rows(argv[optind], size, argv + optind + 2);

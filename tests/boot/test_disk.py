@@ -192,15 +192,16 @@ def errors(name, driver):
 @case("disk-slow-ide", "ide")
 def slow(name, driver):
     """A drive that answers after the time-out: it is reset, and nothing is lost or hangs."""
-    with machine(name, drive(name, 100 << 20, driver, options=",throttling.iops-total=4"),
-                 xeno_args="disk_timeout=2", machine=DRIVERS[driver][0]) as host:
+    args = drive(name, 100 << 20, driver, options=",throttling.iops-total=4")
+    if driver == "virtio":
+        args[-1] += ",request-merging=off"  # QEMU would make one of them
+    with machine(name, args, xeno_args="disk_timeout=2", machine=DRIVERS[driver][0]) as host:
         host.shell("dom0", 300)
-        host.must("dd if=/dev/urandom of=/tmp/data bs=64k count=16")
-        for n in range(16):
-            host.must(f"dd if=/tmp/data of=/dev/xvda bs=64k skip={n} seek={n} count=1 "
-                      "oflag=direct & :")
-        host.must("wait", 200)
-        host.must("dd if=/dev/xvda of=/tmp/back bs=1M count=1 iflag=direct", 200)
+        # A write that the front end cuts in twelve, all in the drive at once. Not more: QEMU
+        # charges what a reset drops to those that come after it.
+        host.must("dd if=/dev/urandom of=/tmp/data bs=1536k count=1")
+        host.must("dd if=/tmp/data of=/dev/xvda bs=1536k count=1 oflag=direct", 200)
+        host.must("dd if=/dev/xvda of=/tmp/back bs=1536k count=1 iflag=direct", 200)
         host.must("cmp /tmp/data /tmp/back")
         # With IDE nothing waits in the drive, where the time counts.
         if driver != "ide" and "reset" not in health(host):
@@ -299,19 +300,14 @@ def unplug(name):
         host.shell("guest")
         host.must("mount /dev/xvda /mnt && dd if=/dev/urandom of=/mnt/file bs=1M count=8")
         told = host.must("md5sum /mnt/file").split()[0]
+        host.must("(sleep 30; umount /mnt) >/dev/null & :")
         host.send("\x1d")
         host.prompt()
         status, said = host.run("xenctl block-detach demo1 xvda", 90)
         if not status or "xvda" not in said:
             raise Failure(f"a mounted disk was taken away: {status}, {said}")
-        host.send("xenctl console demo1\n")
-        host.send("\n")
-        host.prompt()
-        host.must(f"md5sum /mnt/file | grep {told} && umount /mnt")
-        host.send("\x1d")
-        host.prompt()
-        host.must("for i in $(seq 20); do xenctl block-list demo1 | grep -q xvda || break; "
-                  "sleep 1; done; ! xenctl block-list demo1 | grep xvda")
+        host.must("for i in $(seq 60); do xenctl block-list demo1 | grep -q xvda || break; "
+                  "sleep 1; done; ! xenctl block-list demo1 | grep xvda", 90)
         host.must(f"mount -o ro /dev/xvda1 /mnt && md5sum /mnt/file | grep {told} && umount /mnt")
         host.must("xenctl destroy demo1")
         host.power_off()

@@ -1,15 +1,24 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Random hypercalls with half-sensible arguments. The hypervisor survives, and a
- * second round of the same calls leaks no memory. LIMIT: 240
+ * Random hypercalls with half-sensible arguments, by one VCPU or by all of them on the same
+ * frames and tables. The hypervisor survives, and a second round leaks no memory. LIMIT: 240
  */
+/* VARIANTS: one smp */
 #include <public/control.h>
 #include "lib/guest.h"
 
 #define JUNK 0x10000000ul
 #define NJUNK 16
 
-static uint8_t *page, *junk[NJUNK];
+#ifdef VARIANT_smp
+#define SMP true
+#else
+#define SMP false
+#endif
+
+static uint8_t *pages[MAX_TEST_VCPUS], *junk[NJUNK];
+static volatile uint32_t go, idle;
+#define page (pages[this_vcpu()->id])
 static uint64_t pool[64];
 static unsigned int npool;
 
@@ -192,11 +201,44 @@ static void refill(void)
 	}
 }
 
+static void other(void)
+{
+	traps_install();
+	for (;;) {
+		while (go)
+			one();
+		__atomic_add_fetch(&idle, 1, __ATOMIC_SEQ_CST);
+		while (!go)
+			sleep_ns(1000000);
+	}
+}
+
+static unsigned int start_others(void)
+{
+	unsigned int n = 1;
+
+	for (; SMP && n < MAX_TEST_VCPUS && hc(vcpu_op, VCPUOP_is_up, n, 0) >= 0; n++)
+		EXPECT(vcpu_boot(n, other), 0);
+	return n - 1;
+}
+
+static void calls(uint64_t n, unsigned int others)
+{
+	idle = 0;
+	go = 1;
+	for (uint64_t i = 0; i < n; i++)
+		one();
+	go = 0;
+	CHECK(wait_for(&idle, others, 10000), "only %u of the others come back", idle);
+}
+
 void test(void)
 {
-	uint64_t n = option("n", 40000), before;
+	uint64_t n = option("n", SMP ? 15000 : 40000), before;
+	unsigned int others;
 
-	page = page_alloc();
+	for (unsigned int i = 0; i < MAX_TEST_VCPUS; i++)
+		pages[i] = page_alloc();
 	user_init();
 	for (unsigned int i = 0; i < NJUNK; i++) {
 		junk[i] = page_alloc();
@@ -205,9 +247,10 @@ void test(void)
 	fill_pool();
 	trap_hook = on_trap;
 	before = all_frames();
+	others = start_others();
+	CHECK(wait_for(&idle, others, 5000), "only %u of the others start", idle);
 	for (int round = 0; round < 2; round++) {
-		for (uint64_t i = 0; i < n; i++)
-			one();
+		calls(n, others);
 		refill();
 		print("note: round %d: %lu frames, %lu before", round, all_frames(), before);
 		if (round == 0)

@@ -6,17 +6,6 @@
 #include "lib/guest.h"
 
 static volatile uint64_t ss_value __attribute__((aligned(16)));
-static unsigned int hits;
-
-static bool on_db(struct frame *f)
-{
-	if (f->vector != X86_DB)
-		return false;
-	hits++;
-	CHECK(f->rip < HYPERVISOR_VIRT_START || f->rip >= HYPERVISOR_VIRT_END,
-	      "#DB inside the hypervisor at %lx", f->rip);
-	return true;
-}
 
 /* rdi: operand. What follows enters the hypervisor in every possible way. */
 static const struct {
@@ -79,7 +68,7 @@ void test(void)
 	__asm__("mov %%ss, %0" : "=r"(ss));
 	ss_value = ss;
 	user_init();
-	trap_hook = on_db;
+	trap_hook = count_debug;
 	for (int tf = 0; tf < 2; tf++) {
 		EXPECT(hc(set_debugreg, 0, &ss_value), 0);
 		EXPECT(hc(set_debugreg, 1, USER_DATA), 0);
@@ -93,6 +82,6 @@ void test(void)
 			}
 	}
 	EXPECT(hc(set_debugreg, 7, 0x400), 0);
-	print("note: %u breakpoints hit", hits);
-	CHECK(hits > 0, "no breakpoint hit at all");
+	print("note: %u breakpoints hit", debug_hits);
+	CHECK(debug_hits > 0, "no breakpoint hit at all");
 }

@@ -489,15 +489,15 @@ static void extents(void)
 
 static void placing(void)
 {
-	static struct vblk_extent x[VBLK_MAX_EXTENTS + 1];
+	static struct vblk_extent x[XENO_VBLK_MAX_EXTENTS + 1];
 	uint64_t total;
 
 	CHECK(vblk_extents_place(x, 0, &total) == -EINVAL);
-	for (unsigned int i = 0; i < VBLK_MAX_EXTENTS + 1; i++)
+	for (unsigned int i = 0; i < XENO_VBLK_MAX_EXTENTS + 1; i++)
 		x[i] = (struct vblk_extent){ .first = 10 * (1000 - i), .sectors = 10 };
-	CHECK(!vblk_extents_place(x, VBLK_MAX_EXTENTS, &total));
-	CHECK(total == 10 * VBLK_MAX_EXTENTS && !x[0].start && x[255].start == 2550);
-	CHECK(vblk_extents_place(x, VBLK_MAX_EXTENTS + 1, &total) == -EINVAL);
+	CHECK(!vblk_extents_place(x, XENO_VBLK_MAX_EXTENTS, &total));
+	CHECK(total == 10 * XENO_VBLK_MAX_EXTENTS && !x[0].start && x[255].start == 2550);
+	CHECK(vblk_extents_place(x, XENO_VBLK_MAX_EXTENTS + 1, &total) == -EINVAL);
 	x[7].sectors = 11;
 	CHECK(vblk_extents_place(x, 10, &total) == -EINVAL);
 	x[7].drive = 1;

@@ -38,6 +38,9 @@ struct cpu {
 	unsigned int nr_locks;
 	const void *locks[MAX_HELD_LOCKS];
 	bool in_idle;	     /* interrupts may come in: in the idle wait */
+	bool nmi_seen;	     /* one came while the hypervisor ran: to be reported */
+	bool frame_lost;     /* of a #DB: see x86/traps.c */
+	domid_t area_domid;  /* whose registers the area's stacks may hold */
 	void *sched_priv;    /* run queue, owned by sched/ */
 	void *timer_priv;    /* timer heap, owned by time/ */
 	uint64_t flush_seen; /* mailbox, owned by x86/smp.c */

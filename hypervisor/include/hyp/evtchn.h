@@ -20,6 +20,8 @@ struct evtchn_port {
 
 /* NULL: no such port, or closed. */
 struct evtchn_port *evtchn_port(struct domain *d, uint32_t port);
+/* The first port from the given one on that is not closed; 0: none. Takes the lock itself. */
+uint32_t evtchn_next(struct domain *d, uint32_t port);
 /* A free port, now in that state; 0, -ENOSPC, -ENOMEM, -ESRCH: d is dying. */
 int evtchn_new(struct domain *d, unsigned int state, uint32_t *port, struct evtchn_port **p);
 void evtchn_free(struct domain *d, uint32_t port);

@@ -53,6 +53,6 @@ int pci_irq(const struct pci_func *f, unsigned int n, void (*fn)(void *data), vo
 int isa_irq_own(unsigned int irq, void (*fn)(void *data), void *data);
 /* Ports that domain 0 may not use; before dom0_build(). */
 void ioport_deny(unsigned int first, unsigned int count);
-bool ioport_denied(unsigned int port);
+const void *ioports_denied(void); /* 8 KiB, a bit set for each */
 
 #endif

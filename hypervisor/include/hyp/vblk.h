@@ -33,8 +33,6 @@ int vblk_info(struct domain *d, struct xeno_ctl_vblk_info *u, struct xeno_vblk_e
 int vblk_disk_info(struct xeno_ctl_disk_info *u);
 
 /* --- pure: extents (vblk/extent.c). Sectors are of 512 bytes everywhere. */
-#define VBLK_MAX_EXTENTS XENO_VBLK_MAX_EXTENTS
-
 struct vblk_extent {
 	uint32_t drive;
 	uint32_t client; /* index of the drive among those of the device */

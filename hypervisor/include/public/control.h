@@ -243,7 +243,7 @@ struct xeno_ctl_disk_info {
 	uint64_t sectors;
 	uint32_t block_size;				       /* bytes: its unit of requests */
 	uint32_t depth;					       /* requests it takes at once */
-	uint64_t reads, writes, read_sectors, written_sectors; /* by all its users */
+	uint64_t reads, writes, read_sectors, written_sectors; /* by those who use it now */
 	uint64_t errors, timeouts, resets, retries;
 	char driver[16], where[24], model[48], serial[24]; /* terminated */
 };
@@ -260,7 +260,8 @@ struct xeno_ctl_disk_info {
  * writes (not with SHARED; domain 0's whole drives do not count); -ENOSPC too many devices, or no
  * room in the directory; -ENOMEM.
  * UPDATE: weight and limits become the given ones, and with nr_extents != 0 the extents too: they
- * begin with what there is (-EINVAL), and the guest is told the new size.
+ * begin with what there is and lie on the same drives (-EINVAL), and the guest is told the new
+ * size. Other flags stay as they are.
  */
 #define XENO_VBLK_MAX_EXTENTS 256
 #define XENO_VBLK_MAX_DEVICES 64 /* of a domain */

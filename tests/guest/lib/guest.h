@@ -206,6 +206,9 @@ _Noreturn void iret_frame(struct frame *f, uint64_t flags);
 void jump_back(struct jump *j, long value);
 /* Sees every trap first; true = handled, continue at the frame. */
 extern bool (*trap_hook)(struct frame *f);
+/* A hook that counts #DB, wherever the kernel or a program is; in the hypervisor it is a failure. */
+bool count_debug(struct frame *f);
+extern unsigned int debug_hits;
 /* Called before anything else in a trap, on the stack it came on. */
 extern void (*trap_early)(void);
 long probe_read(uint64_t va);

@@ -10,6 +10,7 @@
 extern uint8_t stacks[][KSTACK_SIZE];
 struct percpu percpu[MAX_TEST_VCPUS];
 bool (*trap_hook)(struct frame *f);
+unsigned int debug_hits;
 void (*trap_early)(void);
 static struct vcpu_guest_context context;
 
@@ -273,4 +274,14 @@ long user_run(struct frame *f, uint64_t iret_flags)
 	vcpu_info()->evtchn_upcall_mask = mask;
 	*f = p->last;
 	return vector;
+}
+
+bool count_debug(struct frame *f)
+{
+	if (f->vector != X86_DB)
+		return false;
+	debug_hits++;
+	CHECK(f->rip < HYPERVISOR_VIRT_START || f->rip >= HYPERVISOR_VIRT_END,
+	      "#DB inside the hypervisor at %lx", f->rip);
+	return true;
 }
