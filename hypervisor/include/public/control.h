@@ -10,7 +10,8 @@
  * only, unless said otherwise. Errors of every operation: -EFAULT, -ENOSYS unknown
  * op, -EOPNOTSUPP version differs (c->version is OUT then), and with a target
  * -ESRCH no such domain. On a dying domain only DOMAIN_INFO, DOMAIN_DESTROY,
- * CONSOLE_READ, XS_READ, XS_LIST, CONFIG_GET and VBLK_INFO work; the rest answer -ESRCH.
+ * CONSOLE_READ, XS_READ, XS_LIST, CONFIG_GET, VBLK_INFO and VNET_INFO work; the rest answer
+ * -ESRCH.
  *
  * Long work comes in slices: an operation returns after a bounded piece and the
  * caller calls again (DOMAIN_DESTROY, MEM_POPULATE, the buffer operations).
@@ -24,6 +25,7 @@
 #define XENO_PUBLIC_CONTROL_H
 
 #include "xen.h"
+#include "vnet.h"
 
 #define XENO_CONTROL_VERSION 1
 
@@ -63,6 +65,17 @@ enum xeno_control_op {
 	XENO_CTL_VBLK_SET,	   /* T: u.vblk_set */
 	XENO_CTL_VBLK_REMOVE,	   /* T: u.vblk_remove */
 	XENO_CTL_VBLK_INFO,	   /* T: u.vblk_info */
+	XENO_CTL_VNET_SET,	   /* T: u.vnet_set; this and the following: vnet.h */
+	XENO_CTL_VNET_REMOVE,	   /* T: u.vnet_remove */
+	XENO_CTL_VNET_INFO,	   /* T: u.vnet_info */
+	XENO_CTL_VNET_NIC_INFO,	   /* u.vnet_nic */
+	XENO_CTL_VNET_NIC_SET,	   /* u.vnet_nic */
+	XENO_CTL_VNET_REFUSALS,	   /* u.vnet_refusals */
+	XENO_CTL_VNET_LIST_GET,	   /* u.vnet_list */
+	XENO_CTL_VNET_LIST_SET,	   /* u.vnet_list */
+	XENO_CTL_VNET_EVENTS,	   /* u.vnet_events */
+	XENO_CTL_VNET_CAPTURE,	   /* u.vnet_capture */
+	XENO_CTL_VNET_EXPLAIN,	   /* u.vnet_explain */
 	XENO_CTL_NR_OPS,
 };
 
@@ -334,6 +347,15 @@ struct xeno_control {
 		struct xeno_ctl_vblk_set vblk_set;
 		struct xeno_ctl_vblk_remove vblk_remove;
 		struct xeno_ctl_vblk_info vblk_info;
+		struct xeno_ctl_vnet_set vnet_set;
+		struct xeno_ctl_vnet_remove vnet_remove;
+		struct xeno_ctl_vnet_info vnet_info;
+		struct xeno_ctl_vnet_nic vnet_nic;
+		struct xeno_ctl_vnet_refusals vnet_refusals;
+		struct xeno_ctl_vnet_list vnet_list;
+		struct xeno_ctl_vnet_events vnet_events;
+		struct xeno_ctl_vnet_capture vnet_capture;
+		struct xeno_ctl_vnet_explain vnet_explain;
 		uint8_t size[496]; /* the structure keeps its size when operations are added */
 	} u;
 };

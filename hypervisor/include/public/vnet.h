@@ -157,8 +157,248 @@ struct xeno_vnet_event {
 	uint8_t pad[7];
 };
 
+/*
+ * --- Operations of control.h. T: of a domain.
+ *
+ * The router, in short. Each virtual interface is a wire of its own between a domain and the
+ * router, which has the MAC XENO_VNET_ROUTER_MAC on all of them, answers ARP for every
+ * address but the domain's own, and answers pings to the interface's gateway address. A
+ * domain sends with the MAC and the addresses of its interface only. A packet goes to the
+ * interface that has its destination among its addresses, else where the longest prefix of
+ * the list of routes says. On a card everything leaves with the card's MAC.
+ */
+#define XENO_VNET_ROUTER_MAC 0xfeffffffffffull
+#define XENO_VNET_MAX_VIFS 16 /* of a domain */
+#define XENO_VNET_MAX_ADDRS 16
+#define XENO_VNET_LABEL_MAX 64
+
+struct xeno_vnet_prefix {
+	uint32_t addr; /* bits behind the prefix are 0 */
+	uint8_t len;   /* 1..32 */
+	uint8_t pad[3];
+};
+
+/*
+ * VNET_SET (T): gives the domain the virtual interface `handle` (< 256), in reach of the device
+ * directory as device/vif/<handle>; in a running domain it is plugged in. With UPDATE, it
+ * changes everything but mac, nic, UPLINK.
+ * -EEXIST handle is there, or another interface has the MAC or one of the addresses (or an
+ * address within one of its prefixes); with UPDATE: -ENOENT it is not. -EINVAL a value is out of
+ * range, mac is a group's or the router's, unknown flags. -EBUSY another has UPLINK for that
+ * card, or SERVER. -ENODEV no such card. -ENOSPC too many interfaces, no room in the directory, or
+ * too many connections promised; -ENOMEM.
+ */
+#define XENO_VNETF_UPDATE 0x1
+#define XENO_VNETF_DHCP                                                                            \
+	0x2 /* may ask for an address by DHCP: of UPLINK on the card, else of SERVER */
+#define XENO_VNETF_SERVER 0x4 /* domain 0: DHCP requests of others come here, answers go to them */
+/*
+ * Domain 0's place on card nic: it has that card's MAC (mac is 0 or that), and what arrives
+ * there for no other interface's address or connection.
+ */
+#define XENO_VNETF_UPLINK 0x8
+#define XENO_VNETF_ALL 0xf
+struct xeno_ctl_vnet_set { /* all IN */
+	uint32_t handle;
+	uint32_t flags; /* XENO_VNETF_* */
+	uint8_t mac[6];
+	uint16_t nic;	  /* with UPLINK, else 0 */
+	uint32_t gateway; /* the router's address on this wire, 0: none */
+	uint32_t nr_addrs;
+	struct xeno_vnet_prefix addr[XENO_VNET_MAX_ADDRS]; /* the domain's own */
+	/* What the domain may send, per second; 0 = no limit, at most 1 << 40. It waits, nothing is lost. */
+	uint64_t bytes_limit, packets_limit;
+	/*
+	 * Hold-off (report 3.2.3): the guest is told about arrived frames after so many, or so long
+	 * after the first, in ns (< 1 s). 0 packets: at once. ethtool -C of the guest changes it, too.
+	 */
+	uint32_t hold_packets, hold_ns;
+	uint32_t conns; /* connections it may have tracked; 0: 1024 */
+	uint32_t pad;
+	struct xeno_vnet_symmetry symmetry;
+	char label[XENO_VNET_LABEL_MAX]; /* for people; terminated */
+};
+
+/* VNET_REMOVE (T): as VBLK_REMOVE. */
+struct xeno_ctl_vnet_remove {
+	uint32_t handle, force; /* IN */
+};
+
+/* Of an interface, from the side of the one behind it. */
+struct xeno_vnet_stats {
+	uint64_t sent_packets, sent_bytes; /* taken from it, refused ones as well */
+	uint64_t recv_packets, recv_bytes; /* given to it */
+	uint64_t refused;		   /* of the sent: by reason in VNET_REFUSALS */
+	uint64_t lost; /* for it, but it did not take them, or the card did not */
+	uint64_t held; /* times it waited for its limits */
+};
+
+/* VNET_INFO (T): the interface of the domain with the lowest number >= handle. -ENOENT: none. */
+struct xeno_ctl_vnet_info {
+	uint32_t handle; /* IN OUT; the rest is OUT, as set */
+	uint32_t flags;
+	uint8_t mac[6];
+	uint16_t nic;
+	uint32_t gateway;
+	uint32_t nr_addrs;
+	struct xeno_vnet_prefix addr[XENO_VNET_MAX_ADDRS];
+	uint64_t bytes_limit, packets_limit;
+	uint32_t hold_packets, hold_ns;
+	uint32_t conns;	    /* limit */
+	uint32_t conns_now; /* that there are */
+	struct xeno_vnet_symmetry symmetry;
+	uint32_t state;	    /* of its back end: enum xenbus_state */
+	uint32_t in_flight; /* frames of it that wait or are being sent */
+	struct xeno_vnet_stats stats;
+	char label[XENO_VNET_LABEL_MAX];
+};
+
+/*
+ * VNET_NIC_INFO: the card with the lowest number >= nic. -ENOENT: none. Cards are numbered from 0
+ * and never go away. VNET_NIC_SET: addr is the card's own address (0: none): what MASQUERADE and
+ * FORWARD mean by the address of the interface, and who asks by ARP. -ENODEV.
+ */
+#define XENO_VNET_NICF_LINK 0x1
+#define XENO_VNET_NICF_DEAD 0x2
+#define XENO_VNET_NICF_CSUM 0x4
+#define XENO_VNET_NICF_TSO 0x8
+struct xeno_ctl_vnet_nic {
+	uint32_t nic;  /* IN OUT */
+	uint32_t addr; /* IN for SET; OUT for INFO, as is the rest */
+	uint32_t flags;
+	uint8_t mac[6];
+	uint16_t pad;
+	char driver[16], where[24];
+	struct xeno_vnet_stats stats; /* recv: given to the card; sent: come from it */
+	uint64_t errors, timeouts, resets;
+};
+
+/* VNET_REFUSALS: frames refused on an interface (XENO_VNET_ANY: on all), by reason. -ENOENT: no such reason. */
+struct xeno_ctl_vnet_refusals {
+	uint32_t iface;	 /* IN */
+	uint32_t reason; /* IN: from 1 on */
+	uint64_t frames; /* OUT */
+	char name[48];	 /* OUT: the reason for people */
+};
+
+/* A route: packets to addr/len leave through iface, there to gateway (0: to the destination itself). */
+struct xeno_vnet_route {
+	uint32_t addr;
+	uint8_t len; /* 0..32 */
+	uint8_t pad[3];
+	uint32_t iface;	  /* XENO_VNET_NIC or _VIF; it need not exist yet */
+	uint32_t gateway; /* cards only */
+};
+#define XENO_VNET_ROUTES_MAX 256
+
+/*
+ * VNET_LIST_GET, VNET_LIST_SET: lists that are put in place as a whole. Rules are brought in pieces,
+ * one call after the other, from first = 0 on; with the piece that makes it total elements, the
+ * new list is made: -EAGAIN until it is in place, call again with the same arguments. The other lists
+ * come in one piece. 0 with bad != XENO_VNET_GOOD: element bad breaks the rules of this header,
+ * nothing was changed. -E2BIG too many; -EINVAL; -ENOMEM; -EBUSY pieces do not follow each other.
+ * GET: elements from first on, at most nr; nr OUT: those stored, total OUT: those there are.
+ */
+enum xeno_vnet_list {
+	XENO_VNET_LIST_RULES,  /* struct xeno_vnet_rule */
+	XENO_VNET_LIST_NATS,   /* struct xeno_vnet_nat */
+	XENO_VNET_LIST_ROUTES, /* struct xeno_vnet_route */
+	XENO_VNET_LIST_STATS, /* struct xeno_vnet_rule_stat; GET only: of the rules, in their order */
+	XENO_VNET_LIST_CONNS, /* struct xeno_vnet_conn; GET only: first: where to go on, OUT; 0: the end */
+	XENO_VNET_NR_LISTS,
+};
+#define XENO_VNET_LIST_PIECE 36864 /* bytes: most that one call moves */
+#define XENO_VNET_GOOD 0xffffffffu
+struct xeno_ctl_vnet_list {
+	uint32_t list;	/* IN */
+	uint32_t first; /* IN */
+	uint32_t nr;	/* IN, GET: OUT */
+	uint32_t total; /* SET: IN; GET: OUT */
+	uint32_t bad;	/* SET: OUT */
+	uint32_t pad;
+	uint64_t addr; /* IN: of the array */
+};
+
+struct xeno_vnet_conn {
+	uint32_t src, dst, reply_src, reply_dst; /* of the first packet; of the answers */
+	uint16_t sport, dport, reply_sport, reply_dport;
+	uint32_t iface, reply_iface; /* where both come from */
+	uint32_t rule;		     /* that began it */
+	uint32_t expires_ms;
+	uint64_t packets[2], bytes[2]; /* each way */
+	uint8_t proto;
+	uint8_t assured; /* both sides have spoken */
+	uint8_t pad[2];
+	char phase[20]; /* for people */
+};
+
+/*
+ * VNET_EVENTS: takes events from the ring, oldest first. lost: events since the last call for which
+ * there was no room. Domain 0 is told by VIRQ_XENO_NET when there are new ones.
+ */
+#define VIRQ_XENO_NET 17 /* VIRQ_ARCH_1 */
+struct xeno_ctl_vnet_events {
+	uint64_t addr; /* IN: of struct xeno_vnet_event[nr] */
+	uint32_t nr;   /* IN OUT: at most 85; stored */
+	uint32_t pad;
+	uint64_t lost; /* OUT */
+};
+
+/*
+ * VNET_CAPTURE: one at a time. START: frames of iface (XENO_VNET_ANY: of all), each cut to snap bytes
+ * (16..65535), are kept in a ring of the hypervisor (-EBUSY there is a capture; -ENOMEM). READ:
+ * takes whole records, oldest first. STOP. -ENOENT: there is no capture. A frame is seen as it
+ * enters, and as it leaves, after translation; refused ones too.
+ */
+enum xeno_vnet_capture_cmd {
+	XENO_VNET_CAPTURE_START,
+	XENO_VNET_CAPTURE_STOP,
+	XENO_VNET_CAPTURE_READ
+};
+struct xeno_ctl_vnet_capture {
+	uint32_t cmd;	/* IN: enum xeno_vnet_capture_cmd */
+	uint32_t iface; /* IN, START */
+	uint32_t snap;	/* IN, START */
+	uint32_t len; /* READ: IN size of the buffer (2048..XENO_VNET_LIST_PIECE), OUT bytes stored */
+	uint64_t addr; /* IN, READ */
+	uint64_t lost; /* OUT, READ: frames for which there was no room since the last one */
+};
+struct xeno_vnet_captured { /* followed by kept bytes of the frame, padded to 8 */
+	uint64_t time_ns;   /* since boot */
+	uint32_t iface;
+	uint32_t len;  /* of the frame */
+	uint16_t kept; /* bytes */
+	uint8_t dir;   /* enum xeno_vnet_dir */
+	uint8_t why;   /* reason of refusal, 0: none, or not known yet */
+	uint32_t pad;
+};
+
+/* VNET_EXPLAIN: what would become of a packet. Nothing is counted, no connection begins. */
+struct xeno_ctl_vnet_explain {
+	uint32_t iface; /* IN: where it comes from. -ENODEV */
+	uint32_t src, dst;
+	uint16_t sport, dport; /* ICMP: dport is type << 8 | code */
+	uint8_t proto;
+	uint8_t tcp_flags; /* 0 with TCP: a SYN */
+	uint8_t pad[2];
+	/* OUT */
+	uint32_t out;		       /* interface it goes to, XENO_VNET_ANY: none */
+	uint32_t next_hop;	       /* on a card */
+	uint32_t new_src, new_dst;     /* behind translation */
+	uint16_t new_sport, new_dport; /* new_sport 0 with a new source: one that is free */
+	uint32_t rule_in, rule_out;    /* ids; XENO_VNET_ANY: no rule, or not asked */
+	uint32_t nth_in, nth_out;      /* their places in the list, from 0 */
+	uint8_t state;		       /* XENO_VNET_NEW .. */
+	uint8_t action;		       /* enum xeno_vnet_action */
+	uint8_t pad2[2];
+	char why[48]; /* reason of a refusal for people, "ok" else */
+};
+
 _Static_assert(sizeof(struct xeno_vnet_rule) == 72, "xeno_vnet_rule");
 _Static_assert(sizeof(struct xeno_vnet_nat) == 28, "xeno_vnet_nat");
 _Static_assert(sizeof(struct xeno_vnet_event) == 48, "xeno_vnet_event");
+_Static_assert(sizeof(struct xeno_vnet_route) == 16, "xeno_vnet_route");
+_Static_assert(sizeof(struct xeno_vnet_conn) == 96, "xeno_vnet_conn");
+_Static_assert(sizeof(struct xeno_vnet_captured) == 24, "xeno_vnet_captured");
 
 #endif
