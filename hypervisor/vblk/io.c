@@ -221,7 +221,7 @@ static void finish(struct vbd_req *q)
 	/* Somebody waits for it: a barrier, what is behind a barrier, or the end. */
 	if (io.kind == VBLK_BARRIER || (!v->in_flight && v->closing) ||
 	    (v->held && v->in_flight == 1))
-		vbd_look_later(v->b, BIT(v->slot));
+		slot_work_later(&v->b->work, BIT(v->slot));
 }
 
 static void piece_done(struct disk_req *r, int error)
@@ -247,7 +247,7 @@ static void broken(struct vbd *v, const char *why)
 {
 	gprintk(v->b->d, LOG_WARN "vbd %u: %s; it is closed\n", v->dev, why);
 	v->closing = true;
-	vbd_look_later(v->b, BIT(v->slot));
+	slot_work_later(&v->b->work, BIT(v->slot));
 }
 
 /* There is work for a drive: into the batch. Else it has ended already. */
@@ -343,7 +343,7 @@ void vbd_run(struct vblk_domain *b, unsigned int slot)
 			v->held = NULL;
 		}
 		if (take_new(v, &batch))
-			vbd_look_later(b, BIT(slot));
+			slot_work_later(&b->work, BIT(slot));
 	}
 	spin_unlock(&b->lock);
 	submit(&batch);

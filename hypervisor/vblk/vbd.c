@@ -18,9 +18,6 @@
 #include <hyp/vbd.h>
 
 #define MAX_DEV (1u << 31)
-#define LOOKS 4 /* at devices in one go */
-#define REST 3	/* times as long as that took, at most: */
-#define MAX_REST MILLISECS(1)
 #define FLAGS (XENO_VBLKF_READ_ONLY | XENO_VBLKF_SHARED | XENO_VBLKF_CDROM | XENO_VBLKF_PERSISTENT)
 #define XVD_FIRST 51712u /* xvda: block major 202 */
 #define XVD_NR 16u	 /* of those numbers */
@@ -31,73 +28,26 @@ static struct list all = LIST_INIT(all);
 
 /* --- the directory */
 
-static const char *node(const char *base, uint32_t dev, const char *name, char path[64])
+static struct device node(const struct vbd *v)
 {
-	snprintf(path, 64, "/%s/vbd/%u%s%s", base, dev, *name ? "/" : "", name);
-	return path;
-}
-
-static int put_text(struct vbd *v, const char *base, const char *name, const char *val)
-{
-	char path[64];
-
-	return xenstore_ctl_write(v->b->d, node(base, v->dev, name, path), val, strlen(val));
-}
-
-static int put_number(struct vbd *v, const char *base, const char *name, uint64_t n)
-{
-	char val[24];
-
-	snprintf(val, sizeof(val), "%llu", (unsigned long long)n);
-	return put_text(v, base, name, val);
+	return (struct device){ .d = v->b->d, .type = "vbd", .nr = v->dev };
 }
 
 static void set_state(struct vbd *v, unsigned int state)
 {
+	const struct device dev = node(v);
+
 	if (v->state == state)
 		return;
 	v->state = state;
-	put_number(v, "hyp", "state", state);
-}
-
-/* What the guest wrote, as a number; false: there is none. */
-static bool front_number(const struct vbd *v, const char *name, uint32_t *n)
-{
-	char path[64], val[16], *end;
-	int len = xenstore_ctl_read(v->b->d, node("device", v->dev, name, path), val,
-				    sizeof(val) - 1);
-	unsigned long long wide;
-
-	if (len <= 0 || len >= (int)sizeof(val))
-		return false;
-	val[len] = 0;
-	wide = strtoull(val, &end, 10);
-	*n = (uint32_t)wide;
-	return !*end && wide <= UINT32_MAX;
-}
-
-static unsigned int front_state(const struct vbd *v)
-{
-	uint32_t n;
-
-	return front_number(v, "state", &n) ? n : XenbusStateUnknown;
-}
-
-static void remove_nodes(struct vbd *v)
-{
-	char path[64];
-
-	xenstore_ctl_rm(v->b->d, node("device", v->dev, "", path));
-	xenstore_ctl_rm(v->b->d, node("hyp", v->dev, "", path));
+	device_put_number(&dev, "state", state);
 }
 
 static int put_features(struct vbd *v)
 {
 	bool cd = v->flags & XENO_VBLKF_CDROM;
-	const struct {
-		const char *name;
-		uint64_t n;
-	} nodes[] = {
+	const struct device dev = node(v);
+	const struct device_number nodes[] = {
 		{ "frontend-id", v->b->d->id },
 		{ "sectors", v->shape.sectors },
 		{ "sector-size", v->shape.block * SECTOR_SIZE },
@@ -114,62 +64,61 @@ static int put_features(struct vbd *v)
 		{ "online", 1 },
 		{ "state", XenbusStateInitWait },
 	};
-	int err = put_text(v, "hyp", "mode", v->shape.read_only ? "r" : "w");
+	int err = device_put(&dev, "mode", v->shape.read_only ? "r" : "w");
 
-	for (size_t i = 0; i < ARRAY_SIZE(nodes) && !err; i++)
-		err = put_number(v, "hyp", nodes[i].name, nodes[i].n);
-	return err;
+	return err ? err : device_put_numbers(&dev, nodes, ARRAY_SIZE(nodes));
 }
 
 /* The front end's nodes; its driver starts when it sees the last. */
 static int put_front(struct vbd *v)
 {
-	char path[64];
+	const struct device dev = node(v);
+	char nr[DEVICE_TEXT];
 	int err;
 
-	snprintf(path, sizeof(path), "/local/domain/%u/hyp/vbd/%u", v->b->d->id, v->dev);
-	err = put_text(v, "device", "backend", path);
+	snprintf(nr, sizeof(nr), "%u", v->dev);
+	err = device_put_front(&dev, "virtual-device", nr);
 	if (!err)
-		err = put_number(v, "device", "backend-id", DOMID_HYP);
-	if (!err)
-		err = put_number(v, "device", "virtual-device", v->dev);
-	if (!err)
-		err = put_text(v, "device", "device-type",
-			       v->flags & XENO_VBLKF_CDROM ? "cdrom" : "disk");
-	return err ? err : put_number(v, "device", "state", XenbusStateInitialising);
+		err = device_put_front(&dev, "device-type",
+				       v->flags & XENO_VBLKF_CDROM ? "cdrom" : "disk");
+	return err ? err : device_offer(&dev);
+}
+
+static void forget_nodes(const struct vbd *v)
+{
+	const struct device dev = node(v);
+
+	device_remove_nodes(&dev);
 }
 
 /* --- following the front end */
 
-static const char *read_ring(const struct vbd *v, grant_ref_t *refs, unsigned int *nr,
+static const char *read_ring(const struct device *dev, grant_ref_t *refs, unsigned int *nr,
 			     uint32_t *port)
 {
 	uint32_t order = 0;
 	char name[16];
 
-	if (front_number(v, "ring-page-order", &order) && order > VBD_RING_ORDER)
+	if (device_front_number(dev, "ring-page-order", &order) && order > VBD_RING_ORDER)
 		return "ring-page-order is more than was offered";
 	*nr = 1u << order;
-	if (!front_number(v, "event-channel", port))
+	if (!device_front_number(dev, "event-channel", port))
 		return "event-channel is no number";
-	if (*nr == 1 && front_number(v, "ring-ref", &refs[0]))
+	if (*nr == 1 && device_front_number(dev, "ring-ref", &refs[0]))
 		return NULL;
 	for (unsigned int i = 0; i < *nr; i++) {
 		snprintf(name, sizeof(name), "ring-ref%u", i);
-		if (!front_number(v, name, &refs[i]))
+		if (!device_front_number(dev, name, &refs[i]))
 			return "a ring-ref is no number";
 	}
 	return NULL;
 }
 
-static const char *check_protocol(const struct vbd *v)
+static const char *check_protocol(const struct device *dev)
 {
-	static const char wanted[] = "x86_64-abi";
-	char path[64], val[sizeof(wanted)];
-	int len = xenstore_ctl_read(v->b->d, node("device", v->dev, "protocol", path), val,
-				    sizeof(val));
+	char val[DEVICE_TEXT];
 
-	return len < 0 || (len == sizeof(wanted) - 1 && !memcmp(val, wanted, (size_t)len)) ?
+	return device_front_text(dev, "protocol", val) < 0 || !strcmp(val, "x86_64-abi") ?
 		       NULL :
 		       "protocol is not x86_64-abi";
 }
@@ -179,10 +128,11 @@ static void connect(struct vbd *v)
 	grant_ref_t refs[VBD_RING_PAGES];
 	unsigned int nr = 0;
 	uint32_t port = 0;
-	const char *why = check_protocol(v);
+	const struct device dev = node(v);
+	const char *why = check_protocol(&dev);
 
 	if (!why)
-		why = read_ring(v, refs, &nr, &port);
+		why = read_ring(&dev, refs, &nr, &port);
 	if (!why)
 		why = vbd_connect(v, refs, nr, port);
 	if (!why) {
@@ -190,7 +140,7 @@ static void connect(struct vbd *v)
 		return;
 	}
 	gprintk(v->b->d, LOG_WARN "vbd %u: %s\n", v->dev, why);
-	put_text(v, "hyp", "error", why);
+	device_put(&dev, "error", why);
 	set_state(v, XenbusStateClosed);
 }
 
@@ -212,14 +162,15 @@ static void vbd_free(struct vbd *v)
 /* Both locks held. */
 static void look(struct vbd *v)
 {
-	unsigned int front = front_state(v);
+	const struct device dev = node(v);
+	unsigned int front = device_front_state(&dev);
 	bool none = front == XenbusStateUnknown || front == XenbusStateClosed ||
 		    front == XenbusStateInitialising;
 
 	if (v->nr_pages && (none || v->closing) && !vbd_disconnect(v))
 		return; /* the last request brings us back */
 	if (v->removing && none) {
-		remove_nodes(v);
+		forget_nodes(v);
 		vbd_free(v);
 	} else if (v->removing || front == XenbusStateClosing) {
 		set_state(v, XenbusStateClosing);
@@ -232,8 +183,10 @@ static void look(struct vbd *v)
 	}
 }
 
-static void look_at(struct vblk_domain *b, unsigned int i)
+static void look_at(struct slot_work *w, unsigned int i)
 {
+	struct vblk_domain *b = container_of(w, struct vblk_domain, work);
+
 	spin_lock(&all_lock);
 	spin_lock(&b->lock);
 	if (b->slot[i] && !domain_is_dying(b->d))
@@ -243,63 +196,6 @@ static void look_at(struct vblk_domain *b, unsigned int i)
 	vbd_run(b, i);
 }
 
-/* Takes the next slot in turn from what is to do. False: there is none. */
-static bool take_slot(struct vblk_domain *b, unsigned int *slot)
-{
-	unsigned int at = READ_ONCE(b->at) % XENO_VBLK_MAX_DEVICES;
-	uint64_t todo = __atomic_load_n(&b->todo, __ATOMIC_SEQ_CST);
-
-	if (!todo)
-		return false;
-	*slot = find_first_set(todo >> at ? todo >> at << at : todo);
-	WRITE_ONCE(b->at, *slot + 1);
-	test_and_clear_atomic(&b->todo, *slot);
-	return true;
-}
-
-static bool look_at_some(void *data)
-{
-	struct vblk_domain *b = data;
-	struct domain *d = b->d;
-	s_time_t began = now(), ended;
-	unsigned int slot;
-
-	__atomic_store_n(&b->dirty, false, __ATOMIC_SEQ_CST);
-	for (unsigned int n = 0; n < LOOKS && take_slot(b, &slot); n++)
-		look_at(b, slot);
-	ended = now();
-	WRITE_ONCE(b->rested, ended + min(REST * (ended - began), MAX_REST));
-	if (__atomic_load_n(&b->todo, __ATOMIC_SEQ_CST))
-		vbd_look_later(b, 0);
-	domain_put(d);
-	return false;
-}
-
-/*
- * Each time the flag is set the task gets a reference to the domain. It rests between its runs: a
- * guest that fills its ring all the time has no more than a part of the CPU that serves it, whose
- * time is others'.
- */
-void vbd_look_later(struct vblk_domain *b, uint64_t slots)
-{
-	__atomic_fetch_or(&b->todo, slots, __ATOMIC_SEQ_CST);
-	if (__atomic_exchange_n(&b->dirty, true, __ATOMIC_SEQ_CST))
-		return;
-	if (!domain_get(b->d))
-		return;
-	if (READ_ONCE(b->rested) > now())
-		timer_set(&b->timer, READ_ONCE(b->rested));
-	else
-		task_queue(&b->task);
-}
-
-static void rested(void *data)
-{
-	struct vblk_domain *b = data;
-
-	task_queue(&b->task);
-}
-
 /* Nothing to do before there are devices: the domain may still come to nothing then. */
 void vblk_directory_changed(struct domain *d)
 {
@@ -307,7 +203,7 @@ void vblk_directory_changed(struct domain *d)
 	uint64_t used = READ_ONCE(b->used);
 
 	if (used)
-		vbd_look_later(b, used);
+		slot_work_later(&b->work, used);
 }
 
 /* --- making */
@@ -520,7 +416,7 @@ static int make(struct domain *d, const struct xeno_ctl_vblk_set *u,
 		if (!err)
 			err = put_front(v);
 		if (err)
-			remove_nodes(v);
+			forget_nodes(v);
 	}
 	if (err)
 		vbd_free(v);
@@ -564,6 +460,8 @@ static bool grows_into_others(const struct vbd *v, const struct vblk_extent *x, 
 
 static int grow(struct vbd *v, struct vblk_extent *x, unsigned int n, uint64_t total)
 {
+	const struct device dev = node(v);
+
 	if (!extends(v, x, n))
 		return -EINVAL;
 	for (unsigned int i = 0; i < n; i++) {
@@ -581,8 +479,8 @@ static int grow(struct vbd *v, struct vblk_extent *x, unsigned int n, uint64_t t
 	v->x = x;
 	v->n = n;
 	v->shape.sectors = total;
-	put_number(v, "hyp", "sectors", total);
-	put_number(v, "hyp", "state", v->state); /* the front end looks again */
+	device_put_number(&dev, "sectors", total);
+	device_put_number(&dev, "state", v->state); /* the front end looks again */
 	return 0;
 }
 
@@ -640,12 +538,12 @@ int vblk_remove(struct domain *d, const struct xeno_ctl_vblk_remove *u)
 		err = -ENOENT;
 	} else if (!u->force) {
 		v->removing = true;
-		vbd_look_later(b, BIT(v->slot));
+		slot_work_later(&b->work, BIT(v->slot));
 	} else if (v->nr_pages && !vbd_disconnect(v)) {
 		v->removing = true;
 		err = -EAGAIN;
 	} else {
-		remove_nodes(v);
+		forget_nodes(v);
 		vbd_free(v);
 	}
 	spin_unlock(&b->lock);
@@ -755,8 +653,7 @@ int vblk_domain_init(struct domain *d)
 	if (!b)
 		return -ENOMEM;
 	b->d = d;
-	b->task = (struct task){ .fn = look_at_some, .data = b };
-	timer_init(&b->timer, rested, b);
+	slot_work_init(&b->work, d, look_at);
 	spin_init(&b->lock, RANK_VBLK, "vbds");
 	d->vblk = b;
 	return 0;

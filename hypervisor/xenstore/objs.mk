@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: GPL-2.0-only
-objs-y += xenstore/tree.o xenstore/wire.o xenstore/ring.o
+objs-y += xenstore/tree.o xenstore/wire.o xenstore/ring.o xenstore/device.o

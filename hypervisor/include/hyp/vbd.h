@@ -10,8 +10,8 @@
 #ifndef HYP_VBD_H
 #define HYP_VBD_H
 
+#include <hyp/device.h>
 #include <hyp/grant.h>
-#include <hyp/sched.h>
 #include <hyp/vblk.h>
 
 #define VBD_RING_ORDER 2 /* of pages, at most */
@@ -77,19 +77,11 @@ struct vbd {
 struct vblk_domain {
 	struct domain *d;
 	struct spinlock lock;
-	struct task task;
-	bool dirty;	    /* atomic: the task will run, with a reference to d */
-	struct timer timer; /* queues the task when that has rested */
-	s_time_t rested;    /* the task does not run again before */
-	uint64_t todo;	    /* slots, atomic: the task shall look at them */
-	unsigned int at;    /* the one it begins with */
+	struct slot_work work; /* looks at what the task shall look at */
 	uint64_t used;	    /* slots; changed under both locks, as they are */
 	struct vbd *slot[XENO_VBLK_MAX_DEVICES];
 };
 _Static_assert(XENO_VBLK_MAX_DEVICES == 64, "slots in a word");
-
-/* Makes the task look at devices soon. Below RANK_TIMER, d alive. */
-void vbd_look_later(struct vblk_domain *b, uint64_t slots);
 
 /* --- vblk/io.c; lock held unless said otherwise */
 /* Refs of the ring's pages and the guest's port. 0, or a reason for people. */

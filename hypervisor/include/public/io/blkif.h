@@ -17,6 +17,7 @@
 #define XENO_PUBLIC_IO_BLKIF_H
 
 #include <stdint.h>
+#include "xenbus.h"
 
 typedef uint16_t blkif_vdev_t;
 typedef uint64_t blkif_sector_t;
@@ -88,19 +89,5 @@ _Static_assert(sizeof(struct blkif_response) == 16, "blkif_response");
 #define VDISK_CDROM 0x1
 #define VDISK_REMOVABLE 0x2
 #define VDISK_READONLY 0x4
-
-#ifndef XENO_XENBUS_STATE
-#define XENO_XENBUS_STATE
-/* The nodes `state` of both ends of a device. */
-enum xenbus_state {
-	XenbusStateUnknown = 0,
-	XenbusStateInitialising = 1,
-	XenbusStateInitWait = 2,
-	XenbusStateInitialised = 3,
-	XenbusStateConnected = 4,
-	XenbusStateClosing = 5,
-	XenbusStateClosed = 6,
-};
-#endif
 
 #endif
