@@ -12,6 +12,8 @@ O := $(CURDIR)/build
 DEBUG ?= y
 MEM ?= 1024
 CPUS ?= 2
+WEB ?= 8080
+SSH ?= 2222
 T ?=
 V ?=
 Q := $(if $(V),,@)
@@ -26,6 +28,7 @@ OVERLAY := $(shell find rootfs -type f)
 # Debian's, in domain 0: BusyBox makes and checks no ext4, and knows no GPT.
 DISK_TOOLS := $(foreach t,mke2fs e2fsck resize2fs sfdisk,-p /usr/sbin/$(t)=/sbin/$(t)) \
 	-l mke2fs=/sbin/mkfs.ext4 -l e2fsck=/sbin/fsck.ext4
+SSH_TOOLS := -p /usr/sbin/dropbear=/sbin/dropbear -p /usr/bin/dropbearkey=/bin/dropbearkey
 GEN_CPIO := build/linux/obj/usr/gen_init_cpio
 
 .PHONY: help all run iso check lint bench clean deps hypervisor kernel root tools FORCE
@@ -33,7 +36,8 @@ GEN_CPIO := build/linux/obj/usr/gen_init_cpio
 
 help:
 	@echo 'make run         build everything and boot the CD in QEMU on this terminal'
-	@echo '                 (MEM=1024 MiB, CPUS=2; leave QEMU with Ctrl-a x)'
+	@echo '                 (MEM=1024 MiB, CPUS=2; leave QEMU with Ctrl-a x; its ports 8080'
+	@echo '                 and 22 are WEB=8080 and SSH=2222 here, or the next free ones)'
 	@echo 'make check       build what is missing, run every test; T=PATTERN runs some'
 	@echo 'make all         build everything: build/xeno.iso and its parts'
 	@echo 'make iso hypervisor kernel root tools     build one part'
@@ -78,7 +82,7 @@ build/demo-disk.img: $(OVERLAY) build/xenolinux.bz
 build/dom0.img: $(OVERLAY) build/xenctl build/demo.img build/demo-disk.img build/xenolinux.bz
 	@echo '  ROOT    $@'
 	$(Q)rootfs/build.sh -o $@ -c $(GEN_CPIO) -p build/xenctl=/usr/bin/xenctl \
-		$(DISK_TOOLS) \
+		$(DISK_TOOLS) $(SSH_TOOLS) \
 		-r build/xenolinux.bz=/usr/lib/xeno/xenolinux \
 		-r build/demo.img=/usr/lib/xeno/demo.img \
 		-r build/demo-disk.img=/usr/lib/xeno/demo-disk.img rootfs/overlay rootfs/dom0
@@ -99,9 +103,7 @@ build/stock.img: mk/stock.sh build/xenolinux.bz | deps
 	$(Q)mk/stock.sh
 
 run: build/xeno.iso
-	@echo '  QEMU    $< (leave with Ctrl-a x)'
-	$(Q)qemu-system-x86_64 -accel tcg -machine q35 -cpu max -m $(MEM) -smp $(CPUS) \
-		-nographic -nic none -boot d -cdrom $<
+	$(Q)MEM=$(MEM) CPUS=$(CPUS) WEB=$(WEB) SSH=$(SSH) mk/run.sh $<
 
 check: build/xeno.iso build/xeno-grub.iso build/stock.img
 	$(Q)tests/run '$(T)'
