@@ -65,7 +65,7 @@ rows()
 	row Received "$(counter rx_packets) packets, $(($(counter rx_bytes) / 1024)) KiB"
 	row Sent "$(counter tx_packets) packets, $(($(counter tx_bytes) / 1024)) KiB"
 	row Kernel "$(uname -sr)"
-	row You "${REMOTE_ADDR:-unknown}"
+	row Visitor "$(echo "${REMOTE_ADDR:-unknown}" | sed "s,^\[::ffff:\(.*\)\]$,\1,")"
 }
 
 printf 'Content-Type: text/html; charset=utf-8\r\nCache-Control: no-store\r\n\r\n'
