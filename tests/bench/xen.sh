@@ -3,13 +3,15 @@
 #
 # What domain 0 of real Xen needs to run a guest, as an archive to put before a root:
 # Debian's tools with their libraries, fetched and not installed, the stock kernel's modules
-# for drives and back ends, and the files under xen/. stock.sh must have run.
+# for drives, cards and back ends, and the files under xen/. stock.sh must have run.
+# O: the build folder.
 # usage: xen.sh IMAGE
 set -eu
 
 here=$(cd "$(dirname "$0")" && pwd)
 top=$(cd "$here/../.." && pwd)
 image=$1
+build=${O:-$top/build}
 work=$image.work
 # shellcheck source=mk/lib.sh
 . "$top/mk/lib.sh"
@@ -20,11 +22,11 @@ packages='xen-utils-4.17 xenstore-utils libxenmisc4.17 libxencall1 libxendevicem
 programs='xl xenstored xenconsoled xenconsole xen-init-dom0 xenstore'
 links='xenstore-read xenstore-write'
 modules='xenfs xen-privcmd xen-evtchn xen-gntdev xen-gntalloc xen-blkback xen-blkfront
-	xen-netfront brd virtio_pci virtio_blk ahci sd_mod nvme'
+	xen-netfront brd virtio_pci virtio_blk ahci sd_mod nvme xen-netback bridge virtio_net e1000'
 
 fetch()
 {
-	release=$(sed -n 's,^dir /lib/modules/\([^ /]*\) .*,\1,p' "$top/build/stock/list")
+	release=$(sed -n 's,^dir /lib/modules/\([^ /]*\) .*,\1,p' "$build/stock/list")
 	say XEN "fetching the tools, and the modules of $release"
 	# shellcheck disable=SC2086 # a list of words
 	(cd "$work" && apt-get -qq download $packages "linux-image-$release" 2>log) ||
@@ -92,7 +94,7 @@ write_archive()
 		}
 		print "file " $2 " " $1 " " $3 " 0 0"
 	}' >"$work/list"
-	"$top/build/linux/obj/usr/gen_init_cpio" -t 0 "$work/list" >"$work/image"
+	"$build/linux/obj/usr/gen_init_cpio" -t 0 "$work/list" >"$work/image"
 }
 
 rm -rf "$work"

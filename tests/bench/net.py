@@ -1,0 +1,154 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The network's share of `run`: machines, commands, what is outside a card, and targets.
+
+Guests and domain 0 have addresses of 10.0.0.0/24; what has to do with a card is a station of
+its wire, 10.0.2.0/24, that is QEMU's user network, without translation of addresses.
+"""
+import contextlib
+import fnmatch
+import os
+import re
+import subprocess
+import tempfile
+
+BLIND = """\
+net-    nbench.c: guest to guest, guest to domain 0, native Linux's loopback; one CPU does the
+        work of both ends. wall: tcp and tcp-in (from the server) in MB/s, rtt and udp-rtt in us,
+        pps: datagrams of 64 bytes received in a flood; icount: instructions per KiB, round
+        trip, datagram. In domain 0 of real Xen's guest Debian's kernel has bridge and netback.
+net-*nic-  A card and, outside, a program on the host behind QEMU's user network, which runs on
+        the host's other CPU and is a limit itself; wall: virtio-net. icount: an e1000 and
+        QEMU's own TFTP server, which answer within the write to the card's register: no time
+        passes that is not instructions. It has datagrams only, and those of pps are counted as
+        they are sent.
+net-rules-  Instructions of a datagram from domain 0 to a guest with so many rules. None but the
+        last fits, and all are of domain 0's interface."""
+
+# What one machine measures: the modes, the card, no drive, and on which systems.
+PARTS = {
+    "net": (("icount", "wall"), [], None),
+    "nic": (("wall",), ["-device", "virtio-net-pci,netdev=n"], None),
+    "e1000": (("icount",), ["-device", "e1000,mitigation=off,netdev=n"], None),
+    "rules": (("icount",), [], None),
+}
+SYSTEMS = {
+    "net": "native|xeno-guest|xen-guest",
+    "nic": "native|(xeno|xen)-(dom0|guest)",
+    "e1000": "native|(xeno|xen)-(dom0|guest)",
+    "rules": "xeno-guest",
+}
+# Rows: net-PATH-TEST. A path and, in a guest, where its server is.
+TESTS = ("tcp", "tcp-in", "rtt", "udp-rtt", "pps")
+DATAGRAMS = ("udp-rtt", "pps")
+GUEST_PATHS = {"guest-guest": "10.0.0.6", "guest-dom0": "10.0.0.2"}
+PATHS = {"net": ("loopback", *GUEST_PATHS), "nic": ("nic", "guest-nic"),
+         "e1000": ("nic", "guest-nic")}
+RULES = ("net-rules-1", "net-rules-100", "net-rules-10000")
+PAIRS = [("xeno-guest", "native"), ("xen-guest", "native"), ("xeno-guest", "xen-guest"),
+         ("xeno-dom0", "native")]
+ON_WIRE = "10.0.2.16/24"  # domain 0 of Xeno is 10.0.2.15
+TFTP_FILE = 1 << 19
+
+
+def names(part, path):
+    """The rows of a path."""
+    return [f"net-{path}-{test}" for test in (DATAGRAMS if part == "e1000" else TESTS)]
+
+
+def all_names(part):
+    """The rows of a part."""
+    if part == "rules":
+        return list(RULES)
+    return [name for path in PATHS[part] for name in names(part, path)]
+
+
+def chosen(found, rows):
+    """Those of the rows found that patterns ask for."""
+    return [n for n in found if not rows or any(fnmatch.fnmatch(n, r) for r in rows)]
+
+
+@contextlib.contextmanager
+def outside(folder, part):
+    """QEMU's arguments for a card's wire, and the server's address there."""
+    if part == "nic":
+        with subprocess.Popen([os.path.join(folder, "nbench"), "serve", "127.0.0.1:0"],
+                              stdout=subprocess.PIPE) as server:
+            port = server.stdout.readline().split()[1].decode()
+            try:
+                yield ["-netdev", "user,id=n"], f"10.0.2.2:{port}"
+            finally:
+                server.kill()
+    elif part == "e1000":
+        with tempfile.TemporaryDirectory() as root:
+            with open(os.path.join(root, "nbench"), "wb") as file:
+                file.write(bytes(TFTP_FILE))
+            yield ["-netdev", f"user,id=n,tftp={root}"], "10.0.2.2:69"
+    else:
+        yield [], None
+
+
+def clients(part, mode, paths, rows):
+    """The commands that measure the paths: their names and their servers' addresses."""
+    lines = []
+    for path, address in paths.items():
+        wanted = chosen(names(part, path), rows)
+        if not wanted:
+            continue
+        words = ["nbench"] + (["-i"] if mode == "icount" else []) + [path, address]
+        lines.append(" ".join(words + (wanted if rows or part == "e1000" else [])))
+    return "; ".join(lines)
+
+
+def program(kind, part, mode, rows, address):
+    """The command of a system, of domain 0 where there is one."""
+    if part == "rules":
+        return "net-rules"
+    if kind.endswith("-guest"):
+        if part == "net":
+            measure = clients(part, mode, GUEST_PATHS, rows)
+            return f"net-guests -p 10.0.0.5/24 '{measure}'"
+        measure = clients(part, mode, {"guest-nic": address}, rows)
+        return f"net-guests {ON_WIRE} '{measure}'"
+    if part == "net":
+        return "nbench serve 5001 & " + clients(part, mode, {"loopback": "127.0.0.1"}, rows)
+    router = "net-router; " if kind == "xeno-dom0" else ""
+    return (f"{router}net-address 10.0.2.15/24; " +
+            clients(part, mode, {"nic": address}, rows))
+
+
+def native_name(name):
+    """The row of native Linux that is a row's like."""
+    name = re.sub("^net-guest-(guest|dom0)-", "net-loopback-", name)
+    return name.replace("net-guest-nic-", "net-nic-")
+
+
+def unit_of(name, mode):
+    """What a row counts."""
+    if mode == "icount":
+        return "instructions"
+    if "-tcp" in name:
+        return "MB/s"
+    return "us" if name.endswith("rtt") else "packets/s"
+
+
+# A target: mode, row, the other system, least or most of its value.
+TARGETS = [
+    ("wall", "net-guest-guest-tcp", "xen-guest", min, 2.0),
+    ("wall", "net-guest-guest-tcp", "native", min, 0.6),
+    ("wall", "net-guest-guest-rtt", "xen-guest", max, 0.35),
+    ("icount", "net-guest-guest-rtt", "xen-guest", max, 0.35),
+    ("wall", "net-guest-nic-tcp", "native", min, 0.8),
+    ("wall", "net-guest-nic-tcp-in", "native", min, 0.8),
+    ("wall", "net-guest-nic-rtt", "native", max, 2.0),
+]
+
+
+def judge(value):
+    """Compare with the targets; value(system, mode, row) is a figure or None."""
+    for mode, name, other, bound, limit in TARGETS:
+        ours, theirs = value("xeno-guest", mode, name), value(other, mode, name)
+        if ours and theirs:
+            got = ours / theirs
+            verdict = "reached    " if bound(got, limit) == limit else "NOT reached"
+            print(f"  {verdict} {name}, {mode}, over {other}: {got:.2f} "
+                  f"(at {'least' if bound is min else 'most'} {limit})")
