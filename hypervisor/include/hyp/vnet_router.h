@@ -85,6 +85,9 @@ struct vnet_port *vnet_port_find(uint32_t id);
 /* Routes have changed: compiles them again. -ENOMEM, -E2BIG: the old ones stay. Router locked. */
 int vnet_routes_update(void);
 
+/* --- vnet/lists.c. Boot: rules are an empty set, the other lists empty, too. */
+void vnet_lists_init(void);
+
 /* --- vnet/log.c: events for domain 0, captures. Any locks below RANK_EVENT held. */
 /*
  * in, out: interfaces or XENO_VNET_ANY; kind: enum xeno_vnet_event_kind. Of REFUSED, at most some
