@@ -18,6 +18,7 @@
 #include <hyp/timer.h>
 #include <hyp/vblk.h>
 #include <hyp/version.h>
+#include <hyp/vnet.h>
 #include <public/control.h>
 #include <public/vcpu.h>
 
@@ -498,6 +499,67 @@ static int ctl_vblk_info(struct xeno_control *c, struct domain *d)
 	return err;
 }
 
+/* --- the network: buffers are read and written in vnet/ */
+
+static int ctl_vnet_set(struct xeno_control *c, struct domain *d)
+{
+	const char *label = c->u.vnet_set.label;
+
+	return strnlen(label, XENO_VNET_LABEL_MAX) == XENO_VNET_LABEL_MAX ?
+		       -EINVAL :
+		       vnet_set(d, &c->u.vnet_set);
+}
+
+static int ctl_vnet_remove(struct xeno_control *c, struct domain *d)
+{
+	return vnet_remove(d, &c->u.vnet_remove);
+}
+
+static int ctl_vnet_info(struct xeno_control *c, struct domain *d)
+{
+	return vnet_info(d, &c->u.vnet_info);
+}
+
+static int ctl_vnet_nic_info(struct xeno_control *c, struct domain *unused)
+{
+	return vnet_nic_info(&c->u.vnet_nic);
+}
+
+static int ctl_vnet_nic_set(struct xeno_control *c, struct domain *unused)
+{
+	return vnet_nic_set(&c->u.vnet_nic);
+}
+
+static int ctl_vnet_refusals(struct xeno_control *c, struct domain *unused)
+{
+	return vnet_refusals(&c->u.vnet_refusals);
+}
+
+static int ctl_vnet_list_get(struct xeno_control *c, struct domain *unused)
+{
+	return vnet_list_get(&c->u.vnet_list);
+}
+
+static int ctl_vnet_list_set(struct xeno_control *c, struct domain *unused)
+{
+	return vnet_list_set(&c->u.vnet_list);
+}
+
+static int ctl_vnet_events(struct xeno_control *c, struct domain *unused)
+{
+	return vnet_events(&c->u.vnet_events);
+}
+
+static int ctl_vnet_capture(struct xeno_control *c, struct domain *unused)
+{
+	return vnet_capture(&c->u.vnet_capture);
+}
+
+static int ctl_vnet_explain(struct xeno_control *c, struct domain *unused)
+{
+	return vnet_explain(&c->u.vnet_explain);
+}
+
 /* --- dispatch */
 
 #define F_TARGET 1 /* domid names a domain, referenced and locked */
@@ -541,6 +603,17 @@ static const struct {
 	OP(VBLK_SET, ctl_vblk_set, vblk_set, F_TARGET),
 	OP(VBLK_REMOVE, ctl_vblk_remove, vblk_remove, F_TARGET),
 	OP(VBLK_INFO, ctl_vblk_info, vblk_info, F_TARGET | F_DYING),
+	OP(VNET_SET, ctl_vnet_set, vnet_set, F_TARGET),
+	OP(VNET_REMOVE, ctl_vnet_remove, vnet_remove, F_TARGET),
+	OP(VNET_INFO, ctl_vnet_info, vnet_info, F_TARGET | F_DYING),
+	OP(VNET_NIC_INFO, ctl_vnet_nic_info, vnet_nic, 0),
+	OP(VNET_NIC_SET, ctl_vnet_nic_set, vnet_nic, 0),
+	OP(VNET_REFUSALS, ctl_vnet_refusals, vnet_refusals, 0),
+	OP(VNET_LIST_GET, ctl_vnet_list_get, vnet_list, 0),
+	OP(VNET_LIST_SET, ctl_vnet_list_set, vnet_list, 0),
+	OP(VNET_EVENTS, ctl_vnet_events, vnet_events, 0),
+	OP(VNET_CAPTURE, ctl_vnet_capture, vnet_capture, 0),
+	OP(VNET_EXPLAIN, ctl_vnet_explain, vnet_explain, 0),
 #undef OP
 #undef OP_BARE
 };
