@@ -248,7 +248,7 @@ static void ttl_1(void)
 }
 
 /* Puts four bytes of options into the header. */
-static void option(uint32_t word)
+static void ip_option(uint32_t word)
 {
 	for (unsigned int i = len; i > L4; i--)
 		f[i + 3] = f[i - 1];
@@ -259,11 +259,11 @@ static void option(uint32_t word)
 	fixed();
 }
 
-TO(loose_route, option, 0x83030400)
-TO(strict_route, option, 0x89030400)
-TO(long_option, option, 0x07090400)
-TO(empty_option, option, 0x07000000)
-TO(cut_option, option, 0x01010107)
+TO(loose_route, ip_option, 0x83030400)
+TO(strict_route, ip_option, 0x89030400)
+TO(long_option, ip_option, 0x07090400)
+TO(empty_option, ip_option, 0x07000000)
+TO(cut_option, ip_option, 0x01010107)
 
 /* --- fragments */
 
