@@ -1,0 +1,437 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The network: domain 0, guests and the world outside, on each of the cards."""
+import contextlib
+import http.server
+import os
+import re
+import socket
+import subprocess
+import threading
+import time
+import urllib.request
+
+import qemu
+from cases import case
+from qemu import Failure, Machine
+from test_demo import free_kib, settles_at
+from test_disk import archive, debian
+
+# QEMU's user network: what domain 0 gets, and where this machine is from there.
+OUTER = "10.0.2.15"
+OUTSIDE = "10.0.2.2"
+ROUTER = "10.0.0.1"
+DOM0 = "10.0.0.2"
+# Ports in guests: of pump, and of a shell.
+PUMP, SHELL = 7000, 7001
+# A stream of the tests, in MiB. For a soak: 1024.
+STREAM = int(os.environ.get("NET_STREAM_MIB", "64"))
+STREAM_LIMIT = 60 + STREAM
+
+
+def pump():
+    """Path of the program that moves checked numbers, made when it is older than its source."""
+    source = os.path.join(qemu.TOP, "tests/boot/net/pump.c")
+    target = os.path.join(qemu.LOGS, "pump")
+    os.makedirs(qemu.LOGS, exist_ok=True)
+    if not os.path.exists(target) or os.path.getmtime(target) < os.path.getmtime(source):
+        work = f"{target}.{os.getpid()}.{threading.get_ident()}"
+        subprocess.run(["gcc", "-O2", "-static", "-Wall", "-o", work, source], check=True)
+        os.rename(work, target)
+    return target
+
+
+def free_port():
+    """A TCP port of this machine that nobody uses."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return listener.getsockname()[1]
+
+
+def card(driver="virtio-net-pci", **forwards):
+    """Arguments for a card on QEMU's user network. forwards: port_N=PORT: PORT of this machine
+    is N of the other."""
+    doors = "".join(f",hostfwd=tcp:127.0.0.1:{here}-:{there.removeprefix('port_')}"
+                    for there, here in forwards.items())
+    return ["-netdev", f"user,id=n{doors}", "-device", f"{driver},netdev=n"]
+
+
+def machine(name, args, xeno_args="nic", stock=False, linux_args="console=hvc0", **how):
+    """A machine in which domain 0 has pump, and roots with it for guests."""
+    plain = name.replace("/", "-")
+    moving = archive(f"{plain}-pump", {"sbin/pump": pump()})
+    roots = {"usr/lib/xeno/net.img": qemu.joined(f"{plain}-ours.img", moving, "demo.img")}
+    parts = [moving, "dom0.img"]
+    if stock:
+        roots["usr/lib/xeno/stock-net.img"] = qemu.joined(
+            f"{plain}-stock.img", moving, "stock/modules", "demo.img")
+        parts.insert(0, "stock.img")
+    root = qemu.joined(f"{plain}.img", archive(f"{plain}-roots", roots), *parts)
+    return Machine(name, qemu.multiboot(xeno_args, linux_args, root=root), extra=args,
+                   **{"limit": 600, **how})
+
+
+def lease(host, limit=30):
+    """Waits for domain 0's address, and until the hypervisor knows it: the lease's script is
+    through then, and nothing more of it comes between a command and its output."""
+    host.must(f"for i in $(seq {limit * 5}); do ip addr show | grep -q ' {OUTER}/24' && "
+              "xenctl net list | grep -q nic0.*10.0.2.15 && break; sleep 0.2; done", limit + 30)
+    if OUTER not in host.must("ip addr show; sleep 1"):
+        raise Failure("domain 0 gets no address")
+
+
+def guest(host, name, address, kernel="xenolinux", root="net.img", memory=64):
+    """Starts a guest that serves PUMP and SHELL, and waits until it does."""
+    host.must(f"cat >/tmp/{name}.cfg <<END\n"
+              f"kernel = '/usr/lib/xeno/{kernel}'\nramdisk = '/usr/lib/xeno/{root}'\n"
+              f"memory = {memory}\nname = '{name}'\nvif = ['ip={address}']\n"
+              "extra = 'console=hvc0 quiet xeno.stay xeno.cmd=\""
+              f"pump serve {PUMP} & nc -ll -p {SHELL} -e /bin/sh &\"'\nEND\n:")
+    host.must(f"xenctl create /tmp/{name}.cfg", 60)
+    host.must(f"for i in $(seq 300); do echo | nc -w 1 {address} {SHELL} 2>/dev/null && break; "
+              "sleep 0.5; done", 180)
+
+
+def far(host, address, command, limit=60):
+    """Runs a command in a guest, over the network from domain 0. Returns (status, output)."""
+    said = host.must(f"echo '{command}; echo =far $?=' | nc {address} {SHELL} 2>&1; :", limit)
+    match = re.search(r"=far (\d+)=", said)
+    if not match:
+        raise Failure(f"'{command}' at {address} came to no end: {said.strip()[-200:]}")
+    return int(match[1]), said[:match.start()]
+
+
+def far_must(host, address, command, limit=60):
+    """Runs a command in a guest that has to succeed; returns its output."""
+    status, said = far(host, address, command, limit)
+    if status:
+        raise Failure(f"'{command}' at {address} ended with {status}: {said.strip()[-200:]}")
+    return said
+
+
+@contextlib.contextmanager
+def pump_here():
+    """pump serves on a port of this machine, the value."""
+    port = free_port()
+    with subprocess.Popen([pump(), "serve", str(port)], start_new_session=True) as server:
+        try:
+            time.sleep(0.2)
+            yield port
+        finally:
+            os.killpg(server.pid, 15)
+
+
+class Page(http.server.BaseHTTPRequestHandler):
+    """Answers every question with where it comes from."""
+
+    def do_GET(self):
+        """The name is the library's."""
+        text = b"greetings from outside\n"
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(text)))
+        self.end_headers()
+        self.wfile.write(text)
+
+    def log_message(self, *_):
+        """Nothing on the terminal."""
+
+
+@contextlib.contextmanager
+def web_here():
+    """A web server on a port of this machine, the value."""
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Page)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        yield server.server_port
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+def fetch(port, limit=60):
+    """The page at a port of this machine, asked for until there is one."""
+    end = time.monotonic() + limit
+    while True:
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=10) as page:
+                return page.read().decode()
+        except OSError as why:
+            if time.monotonic() > end:
+                raise Failure(f"no page at port {port}: {why}") from None
+        time.sleep(1)
+
+
+def demo1(host):
+    """Starts demo1 and looks round on its console. Returns its address; its shell is next."""
+    host.must("xenctl create demo1")
+    host.send("xenctl console demo1\n")
+    address = host.wait(r"^xeno: eth0 has the address ([\d.]+)$").group(1)
+    host.shell("guest")
+    return address
+
+
+def leave(host):
+    """From a guest's console back to domain 0's shell."""
+    host.send("\x1d")
+    host.prompt()
+
+
+def open_door(host, port, guest_name, address, inner=80):
+    """Forwards a port of the card to a guest."""
+    host.must(f"xenctl net rule add accept in on nic0 peer {guest_name} proto tcp dport {inner} "
+              "state new keep")
+    host.must(f"xenctl net rule add nat forward tcp on nic0 port {port} to {address}:{inner}")
+
+
+@case("net-virtio", "virtio-net-pci")
+@case("net-e1000", "e1000")
+@case("net-e1000e", "e1000e")
+def cards(name, driver):
+    """Domain 0 has its address through the card, demo1 from domain 0; demo1 reaches the router,
+    domain 0, another guest and the world, and a forwarded port reaches demo1."""
+    door = free_port()
+    with machine(name, card(driver, port_8081=door)) as host, web_here() as web:
+        host.shell("dom0")
+        lease(host)
+        host.must(f"wget -q -O - http://{OUTSIDE}:{web}/ | grep greetings")
+        guest(host, "other", "10.0.0.7")
+        address = demo1(host)
+        if not address.startswith("10.0.0.1"):
+            raise Failure(f"demo1 has {address}, which is not of the pool")
+        for other in (ROUTER, DOM0, "10.0.0.7", OUTSIDE):
+            host.must(f"ping -c 2 -W 5 {other}")
+        host.must("grep 10.0.2.3 /etc/resolv.conf")
+        host.must(f"wget -q -O - http://{OUTSIDE}:{web}/ | grep greetings")
+        host.must("mkdir /tmp/w && echo hello from demo1 >/tmp/w/index.html && httpd -h /tmp/w")
+        # Domain 0 has no doors for guests.
+        for port in (22, 67, 80):
+            if not host.run(f"echo | nc -w 5 {DOM0} {port}")[0]:
+                raise Failure(f"demo1 gets through to port {port} of domain 0")
+        leave(host)
+        open_door(host, 8081, "demo1", address)
+        if "hello from demo1" not in fetch(door):
+            raise Failure("the forwarded port shows something else")
+        host.must("xenctl destroy demo1")
+        host.must("xenctl destroy other")
+        host.power_off()
+
+
+def pumps(host, where, at, port, kib, limit=STREAM_LIMIT):
+    """Streams from guest where both ways, and questions by UDP. at, port: of a server."""
+    for way in ("give", "take"):
+        far_must(host, where, f"pump {way} {at} {port} {kib}", limit)
+    far_must(host, where, f"pump ask {at} {port} 300", limit)
+
+
+@case("net-streams")
+def streams(name):
+    """TCP both ways, every word checked, and UDP: between two guests, a guest and domain 0, a
+    guest and the world, the world and a guest through a forwarded port."""
+    door = free_port()
+    with machine(name, card(port_8081=door), limit=600 + 8 * STREAM) as host, \
+            pump_here() as outside:
+        host.shell("dom0")
+        lease(host)
+        guest(host, "one", "10.0.0.11")
+        guest(host, "two", "10.0.0.12")
+        kib = STREAM << 10
+        pumps(host, "10.0.0.11", "10.0.0.12", PUMP, kib)
+        pumps(host, "10.0.0.12", OUTSIDE, outside, kib)
+        for way in ("give", "take"):
+            host.must(f"pump {way} 10.0.0.11 {PUMP} {kib}", STREAM_LIMIT)
+        host.must(f"pump ask 10.0.0.12 {PUMP} 300", STREAM_LIMIT)
+        open_door(host, 8081, "two", "10.0.0.12", PUMP)
+        for way in ("give", "take"):
+            done = subprocess.run([pump(), way, "127.0.0.1", str(door), str(kib)], text=True,
+                                  capture_output=True, timeout=STREAM_LIMIT, check=False)
+            if done.returncode:
+                raise Failure(f"{way} from outside: {done.stdout.strip()}")
+        host.power_off()
+
+
+@case("net-stock")
+def stock(name):
+    """A guest on Debian's kernel: its own front end."""
+    with machine(name, card(), stock=True) as host, pump_here() as outside:
+        host.shell("dom0")
+        lease(host)
+        guest(host, "ours", "10.0.0.11")
+        guest(host, "stock", "10.0.0.12", "stock", "stock-net.img", memory=192)
+        if "-amd64" not in far_must(host, "10.0.0.12", "uname -r"):
+            raise Failure("this is not the stock kernel")
+        pumps(host, "10.0.0.12", "10.0.0.11", PUMP, 16 << 10)
+        pumps(host, "10.0.0.11", "10.0.0.12", PUMP, 16 << 10)
+        pumps(host, "10.0.0.12", OUTSIDE, outside, 16 << 10)
+        host.power_off()
+
+
+# What systemd is told: the only interface asks for its address.
+NETWORKD = "[Match]\nType=ether\n[Network]\nDHCP=ipv4\n"
+
+
+@case("net-debian")
+def debian_guest(name):
+    """A Debian system on its disk asks for its address and speaks with a guest and the world."""
+    args = ["-drive", f"if=none,id=d,format=raw,snapshot=on,file={debian()}",
+            "-device", "virtio-blk-pci,drive=d", *card()]
+    with machine(name, args, memory=2048) as host, pump_here() as outside:
+        host.shell("dom0")
+        lease(host)
+        guest(host, "other", "10.0.0.11")
+        host.must("mount /dev/xvda /mnt && cp /mnt/boot/vmlinuz-* /tmp/kernel && "
+                  "cp /mnt/boot/initrd.img-* /tmp/initrd && cp /sbin/pump /mnt/root/")
+        host.must(f"cat >/mnt/etc/systemd/network/e.network <<END\n{NETWORKD}END\numount /mnt")
+        host.must("cat >/tmp/debian.cfg <<END\nname = 'debian'\nkernel = '/tmp/kernel'\n"
+                  "ramdisk = '/tmp/initrd'\nmemory = 512\nvif = ['']\n"
+                  "extra = 'console=hvc0 root=/dev/xvda rw'\n"
+                  "disk = ['phy:/dev/xvda,xvda,w']\nEND\n:")
+        host.send("xenctl create -c /tmp/debian.cfg\n")
+        host.wait("^xeno-debian login: ", 300)
+        host.send("root\n")
+        host.wait("root@.*# ")
+        host.send("PS1='debian:# ' exec sh\n")
+        host.prompt()
+        host.must("systemctl start systemd-networkd")
+        host.must("for i in $(seq 60); do networkctl status -a | grep 'Address: 10.0.0.' && "
+                  "break; sleep 1; done", 90)
+        for at, port in (("10.0.0.11", PUMP), (OUTSIDE, outside)):
+            host.must(f"/root/pump give {at} {port} 16384 && /root/pump take {at} {port} 16384 "
+                      f"&& /root/pump ask {at} {port} 100", 120)
+        host.send("poweroff\n")
+        host.wait("debian has stopped", 120)
+        host.prompt()
+        host.power_off()
+
+
+@case("net-web")
+def demo_web(name):
+    """The demo guest's page, from outside: made anew each time. It is gone with the guest."""
+    door = free_port()
+    with machine(name, card(port_8080=door)) as host:
+        host.shell("dom0")
+        lease(host)
+        host.must("xenctl create demo-web")
+        pages = [fetch(door, 120), fetch(door)]
+        for page in pages:
+            for wanted in ("<h1>demo-web</h1>", "10.0.0.80/24", "</html>"):
+                if wanted not in page:
+                    raise Failure(f"the page has no '{wanted}'")
+        if pages[0] == pages[1]:
+            raise Failure("the page does not change")
+        host.must("xenctl destroy demo-web")
+        host.must("xenctl list")
+        host.power_off()
+
+
+@case("net-destroyed")
+def destroyed(name):
+    """Guests destroyed in the middle of a transfer, as sender and as receiver, leave nothing."""
+    with machine(name, card()) as host, pump_here() as outside:
+        host.shell("dom0")
+        lease(host)
+        guest(host, "stays", "10.0.0.11")
+        far_must(host, "10.0.0.11", f"pump give {OUTSIDE} {outside} 4096")
+        guest(host, "goes", "10.0.0.12")
+        host.must("xenctl destroy goes")
+        time.sleep(3)
+        before = free_kib(host)
+        much = 1 << 30
+        for command, at in ((f"pump give 10.0.0.11 {PUMP} {much}", "10.0.0.12"),
+                            (f"pump take 10.0.0.11 {PUMP} {much}", "10.0.0.12"),
+                            (f"pump give {OUTSIDE} {outside} {much}", "10.0.0.12"),
+                            (f"pump give 10.0.0.12 {PUMP} {much}", "10.0.0.11")):
+            guest(host, "goes", "10.0.0.12")
+            host.must(f"echo '{command} & sleep 3' | nc {at} {SHELL} >/dev/null 2>&1 & sleep 4")
+            host.must("xenctl destroy goes")
+            settles_at(host, before)
+            far(host, "10.0.0.11", "killall pump")
+            host.must("xenctl net list")
+            far(host, "10.0.0.11", f"pump serve {PUMP} >/dev/null 2>&1 &")
+        far_must(host, "10.0.0.11", f"pump take {OUTSIDE} {outside} 4096")
+        host.power_off()
+
+
+@case("net-no-card")
+def no_card(name):
+    """Without a card the guests reach each other and domain 0, and the start waits for nothing."""
+    with machine(name, []) as host:
+        host.shell("dom0")
+        guest(host, "one", "10.0.0.11")
+        guest(host, "two", "10.0.0.12")
+        pumps(host, "10.0.0.11", "10.0.0.12", PUMP, 4096)
+        far_must(host, "10.0.0.11", f"ping -c 2 -W 5 {DOM0}")
+        if not far(host, "10.0.0.11", f"ping -c 1 -W 2 {OUTSIDE}")[0]:
+            raise Failure("there is somebody outside")
+        host.power_off()
+
+
+@case("net-no-server")
+def no_server(name):
+    """A card with nobody behind it: domain 0 is there at once, and goes on asking."""
+    args = ["-netdev", "hubport,id=n,hubid=0", "-device", "virtio-net-pci,netdev=n"]
+    with machine(name, args) as host:
+        host.shell("dom0")
+        host.must("pidof udhcpc && ip addr show xeno0 | grep 10.0.0.2/24")
+        guest(host, "one", "10.0.0.11")
+        far_must(host, "10.0.0.11", f"ping -c 2 -W 5 {DOM0}")
+        host.power_off()
+
+
+@case("net-own-card", "dom0")
+@case("net-native", "native")
+def own_card(name, role):
+    """Without the word nic the card is domain 0's, or that of Linux on the bare machine."""
+    args = qemu.linux() if role == "native" else qemu.multiboot()
+    with Machine(name, args, extra=card("e1000e")) as host, web_here() as web:
+        host.shell(role)
+        host.must(f"for i in $(seq 150); do ip addr show eth0 | grep {OUTER}/24 && break; "
+                  "sleep 0.2; done; sleep 1", 60)
+        host.must(f"wget -q -O - http://{OUTSIDE}:{web}/ | grep greetings")
+        host.must("ls -l /sys/class/net/eth0/device/driver | grep e1000e")
+        host.power_off()
+
+
+def ssh(port, key, command):
+    """Runs a command in domain 0 by SSH, with the key of a file. Returns (status, output)."""
+    done = subprocess.run(["dbclient", "-y", "-y", "-i", key, "-p", str(port), "root@127.0.0.1",
+                           command], stdin=subprocess.DEVNULL, capture_output=True, text=True,
+                          timeout=90, check=False, env={**os.environ, "HOME": qemu.LOGS})
+    return done.returncode, done.stdout + done.stderr
+
+
+def new_key(path):
+    """Makes a key; returns its public half."""
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(path)
+    made = subprocess.run(["dropbearkey", "-t", "ed25519", "-f", path], capture_output=True,
+                          text=True, check=True)
+    return re.search(r"^ssh-ed25519 \S+", made.stdout, re.M)[0]
+
+
+@case("net-ssh")
+def ssh_key(name):
+    """SSH into domain 0: with the key of the boot line, not with another."""
+    door = free_port()
+    keys = [os.path.join(qemu.LOGS, f"ssh-{which}.key") for which in ("right", "wrong")]
+    os.makedirs(qemu.LOGS, exist_ok=True)
+    public = [new_key(key) for key in keys][0]
+    with machine(name, card(port_22=door),
+                 linux_args=f'console=hvc0 xeno.ssh_key="{public} tests"') as host:
+        host.shell("dom0")
+        lease(host)
+        host.must("for i in $(seq 60); do pidof dropbear && break; sleep 1; done", 90)
+        status, said = ssh(door, keys[0], "cat /run/xeno/role; xenctl list")
+        if status or "dom0" not in said:
+            raise Failure(f"no way in with the key: {said.strip()[-200:]}")
+        if not ssh(door, keys[1], "true")[0]:
+            raise Failure("another key opens")
+        host.power_off()
+
+
+@case("net-ssh-none")
+def ssh_none(name):
+    """Without a word about it on the boot line no SSH server runs."""
+    with machine(name, card()) as host:
+        host.shell("dom0")
+        lease(host)
+        host.must("sleep 2; ! pidof dropbear")
+        host.power_off()
