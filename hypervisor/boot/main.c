@@ -15,6 +15,7 @@
 #include <hyp/timer.h>
 #include <hyp/unpack.h>
 #include <hyp/vblk.h>
+#include <hyp/vnet.h>
 #include <hyp/version.h>
 
 #define LOW_MEMORY 0x100000ul
@@ -131,6 +132,7 @@ static void start_dom0(void)
 {
 	if (!nr_boot_modules)
 		panic("boot: no kernel for domain 0: the first module must be one");
+	vnet_init();
 	dom0_build(&boot_modules[0], nr_boot_modules > 1 ? &boot_modules[1] : NULL);
 	for (unsigned int i = 0; i < nr_boot_modules; i++) {
 		const struct boot_module *m = &boot_modules[i];

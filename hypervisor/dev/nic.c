@@ -246,15 +246,33 @@ static bool acceptable(const struct nic *n, const struct nic_tx *t)
 	       t->nr_segs && t->nr_segs <= n->max_segs && t->len >= ETH_HEADER;
 }
 
-void nic_send(struct nic *n, struct nic_tx *t)
+/* t is in no list. */
+static void enqueue(struct nic *n, struct nic_tx *t)
 {
 	t->tag = 0;
-	nic_lock(n);
 	if (acceptable(n, t)) {
 		list_add_tail(&n->waiting, &t->link);
 		n->nr_waiting++;
 	} else {
 		finish(n, t, false);
+	}
+}
+
+void nic_send(struct nic *n, struct nic_tx *t)
+{
+	nic_lock(n);
+	enqueue(n, t);
+	nic_unlock(n);
+}
+
+void nic_send_list(struct nic *n, struct list *frames)
+{
+	struct list *p, *next;
+
+	nic_lock(n);
+	list_for_each_safe(p, next, frames) {
+		list_del(p);
+		enqueue(n, list_entry(p, struct nic_tx, link));
 	}
 	nic_unlock(n);
 }

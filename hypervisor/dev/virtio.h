@@ -64,15 +64,6 @@ struct virtio {
 	unsigned int resets_tried;
 };
 
-static inline unsigned int order_of(size_t size)
-{
-	unsigned int order = 0;
-
-	while (PAGE_SIZE << order < size)
-		order++;
-	return order;
-}
-
 /* Finds the interface; at least config bytes of PART_DEVICE. -ENODEV. */
 int virtio_find(struct virtio *v, const struct pci_func *f, unsigned int config);
 /*

@@ -28,6 +28,7 @@
 #include <hyp/sched.h>
 #include <hyp/smp.h>
 #include <hyp/vblk.h>
+#include <hyp/vnet.h>
 #include <public/sched.h>
 
 struct domain *dom0;
@@ -112,10 +113,12 @@ static const struct domain_part {
 	{ shared_init, shared_relinquish, shared_destroy },
 	{ conring_init, conring_relinquish, conring_destroy },
 	{ vblk_domain_init, NULL, vblk_domain_destroy }, /* told by xenstore to the end */
+	{ vnet_domain_init, NULL, vnet_domain_destroy },
 	{ xenstore_domain_init, xenstore_domain_relinquish, xenstore_domain_destroy },
 	{ grant_domain_init, grant_table_relinquish, grant_domain_destroy },
 	{ NULL, domain_memory_relinquish, NULL },
 	{ NULL, vblk_relinquish, NULL },
+	{ NULL, vnet_relinquish, NULL },
 	{ NULL, grant_mappings_relinquish, NULL },
 	{ vcpus_init, vcpus_relinquish, vcpus_destroy },
 };

@@ -173,11 +173,11 @@ bool vnet_neigh_learn(struct vnet_neighs *n, const struct vnet_pkt *p, s_time_t 
 	return waiting && e->state == VNET_NEIGH_KNOWN;
 }
 
-unsigned int vnet_neigh_tick(struct vnet_neighs *n, s_time_t now, uint32_t *ask)
+unsigned int vnet_neigh_tick(struct vnet_neighs *n, s_time_t now, uint32_t *ask, unsigned int most)
 {
 	unsigned int nr = 0;
 
-	for (struct vnet_neigh *e = n->e; e < n->e + VNET_NEIGHS; e++) {
+	for (struct vnet_neigh *e = n->e; e < n->e + VNET_NEIGHS && nr < most; e++) {
 		if ((e->state != VNET_NEIGH_ASKED && e->state != VNET_NEIGH_PROBED) ||
 		    now - e->when < ASK_AGAIN)
 			continue;

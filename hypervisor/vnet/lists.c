@@ -34,15 +34,6 @@ static struct {
 	s_time_t touched;
 } draft;
 
-static unsigned int order_of(size_t size)
-{
-	unsigned int order = 0;
-
-	while (PAGE_SIZE << order < size)
-		order++;
-	return order;
-}
-
 static unsigned int set_order(unsigned int nr)
 {
 	return order_of(vnet_rules_size(nr));

@@ -29,14 +29,14 @@ size_t vnet_routes_size(unsigned int nr)
 }
 
 /* Address, length, place in the list, as one number. */
-static uint64_t order_of(const struct vnet_route_entry *e)
+static uint64_t rank_of(const struct vnet_route_entry *e)
 {
 	return (uint64_t)e->addr << 32 | (uint64_t)e->len << 16 | e->nth;
 }
 
 static int by_order(const void *a, const void *b)
 {
-	uint64_t x = order_of(a), y = order_of(b);
+	uint64_t x = rank_of(a), y = rank_of(b);
 
 	return x < y ? -1 : x > y;
 }
@@ -59,7 +59,7 @@ static void drop_doubles(struct vnet_routes *r)
 	unsigned int n = 0;
 
 	for (unsigned int i = 0; i < r->nr; i++)
-		if (!n || order_of(&r->e[i]) >> 16 != order_of(&r->e[n - 1]) >> 16)
+		if (!n || rank_of(&r->e[i]) >> 16 != rank_of(&r->e[n - 1]) >> 16)
 			r->e[n++] = r->e[i];
 	r->nr = n;
 }

@@ -295,7 +295,7 @@ static int by_first(const void *a, const void *b)
 }
 
 /* Order of rules: group (33 bits), wide dimensions (5), position (14). */
-static uint64_t order_of(const struct xeno_vnet_rule *r, const struct compiled *c, unsigned int i)
+static uint64_t rank_of(const struct xeno_vnet_rule *r, const struct compiled *c, unsigned int i)
 {
 	return ((uint64_t)r->iface << 1 | r->dir) << 19 | (uint64_t)c->wide << 14 | i;
 }
@@ -351,7 +351,7 @@ struct vnet_rules *vnet_rules_begin(void *mem, const struct xeno_vnet_rule *rule
 			   rules[i].packets_burst, rules[i].packets_burst ? 1 : 16, now);
 		set_bucket(&s->state[i].bytes_bucket, rules[i].bytes_limit, rules[i].bytes_burst,
 			   rules[i].bytes_burst ? 1 : 65536, now);
-		s->order[i] = order_of(&rules[i], &s->c[i], i);
+		s->order[i] = rank_of(&rules[i], &s->c[i], i);
 	}
 	sort(s->order, nr, sizeof(*s->order), by_value);
 	for (unsigned int i = 0; i < nr; i = end) {

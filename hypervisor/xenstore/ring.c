@@ -17,6 +17,7 @@
 #include <hyp/mm.h>
 #include <hyp/sched.h>
 #include <hyp/vblk.h>
+#include <hyp/vnet.h>
 #include <hyp/xenstore.h>
 
 #define SLICE 32 /* messages per connection and visit */
@@ -183,8 +184,10 @@ static void deliver(void)
 /* Devices follow what the guest writes below device/, or removes at or above it. */
 static void tree_changed(struct xs_conn *c, const char *path, size_t len)
 {
-	if (xs_path_below(path, len, "device", 6) || xs_path_below("device", 6, path, len))
+	if (xs_path_below(path, len, "device", 6) || xs_path_below("device", 6, path, len)) {
 		vblk_directory_changed(c->domain);
+		vnet_directory_changed(c->domain);
+	}
 }
 
 /* --- a domain's life */

@@ -72,7 +72,7 @@ static void neighbours(void)
 	CHECK(vnet_neigh_find(n, B, 1, t, &mac) == VNET_NEIGH_WAIT_ASK);
 	CHECK(vnet_neigh_find(n, B, 2, t, &mac) == VNET_NEIGH_WAIT);
 	CHECK(!reply(B, MAC_B, 1, t)); /* a question is no answer */
-	CHECK(vnet_neigh_tick(n, t + SEC, again) == 1 && again[0] == B);
+	CHECK(vnet_neigh_tick(n, t + SEC, again, VNET_NEIGHS) == 1 && again[0] == B);
 	CHECK(reply(B, MAC_B, 2, t + SEC) && n->pending[1] == 0);
 	CHECK(vnet_neigh_find(n, B, 1, t + SEC, &mac) == VNET_NEIGH_SEND && mac == MAC_B);
 	/* Somebody claims the address: we ask, and go on until there is an answer. */
@@ -82,8 +82,8 @@ static void neighbours(void)
 	CHECK(vnet_neigh_find(n, B, 1, t + 3 * SEC, &mac) == VNET_NEIGH_SEND && mac == MAC_B);
 	t += 70 * SEC; /* it is asked again, and does not answer */
 	CHECK(vnet_neigh_find(n, B, 1, t, &mac) == VNET_NEIGH_SEND_ASK && mac == MAC_B);
-	CHECK(vnet_neigh_tick(n, t += SEC, again) == 1 && vnet_neigh_tick(n, t += SEC, again) == 1);
-	CHECK(vnet_neigh_tick(n, t += SEC, again) == 0);
+	CHECK(vnet_neigh_tick(n, t += SEC, again, VNET_NEIGHS) == 1 && vnet_neigh_tick(n, t += SEC, again) == 1);
+	CHECK(vnet_neigh_tick(n, t += SEC, again, VNET_NEIGHS) == 0);
 	CHECK(vnet_neigh_find(n, B, 1, t, &mac) == VNET_NEIGH_FAIL && !reply(B, MAC_B, 2, t));
 	t += 6 * SEC;
 	CHECK(vnet_neigh_find(n, B, 3, t, &mac) == VNET_NEIGH_WAIT_ASK && n->pending[3] == 1);
@@ -95,7 +95,7 @@ static void neighbours(void)
 		if (i % 500)
 			continue;
 		t += SEC;
-		vnet_neigh_tick(n, t, again);
+		vnet_neigh_tick(n, t, again, VNET_NEIGHS);
 		if (vnet_neigh_find(n, B, 1, t, &mac) == VNET_NEIGH_SEND_ASK)
 			CHECK(!reply(B, MAC_B, 2, t));
 		CHECK(vnet_neigh_find(n, B, 1, t, &mac) == VNET_NEIGH_SEND && mac == MAC_B);
@@ -206,7 +206,7 @@ static void fuzz(void)
 		vnet_neigh_find(n, IP(10, 0, 0, 1) + (uint32_t)rnd(rnd(9) ? 4 : 999),
 				(unsigned int)rnd(4), t, &mac);
 		if (!rnd(10))
-			vnet_neigh_tick(n, t, again);
+			vnet_neigh_tick(n, t, again, VNET_NEIGHS);
 		len = min(f.len, 256u);
 		exact = malloc(len ? len : 1);
 		memcpy(exact, f.b, len);

@@ -27,6 +27,7 @@ struct grant_table;
 struct xs_conn;
 struct console_ring;
 struct vblk_domain;
+struct vnet_domain;
 
 /* Architecture part of a vcpu, owned by x86/ (struct fields: hyp/vcpu_x86.h). */
 #include <hyp/vcpu_x86.h>
@@ -127,6 +128,7 @@ struct domain {
 	struct grant_table *grant; /* owned by grant/ */
 	struct xs_conn *xs;	   /* owned by xenstore/ */
 	struct vblk_domain *vblk;  /* owned by vblk/ */
+	struct vnet_domain *vnet;  /* owned by vnet/ */
 	struct console_ring *cons; /* owned by domain/conring.c; NULL for dom0 */
 
 	uint32_t console_port, xenstore_port; /* guest-side ports handed to the builder */

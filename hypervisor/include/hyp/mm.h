@@ -58,6 +58,15 @@ extern uint64_t *hyp_l4;
 /* --- page allocator. Pages are zeroed (debug builds poison freed ones). NULL when none are left. */
 void *hyp_page_alloc(unsigned int order);
 void hyp_page_free(void *p, unsigned int order);
+/* Of size bytes. */
+static inline unsigned int order_of(size_t size)
+{
+	unsigned int order = 0;
+
+	while (PAGE_SIZE << order < size)
+		order++;
+	return order;
+}
 /* Free machine pages, including those promised to nobody. */
 uint64_t mm_free_pages(void);
 uint64_t mm_total_pages(void);

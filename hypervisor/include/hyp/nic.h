@@ -138,6 +138,7 @@ unsigned int nic_count(void);
 struct nic *nic_get(unsigned int nr); /* NULL: none. Cards never go away */
 /* Sends frames in order; each has an end by its sent function. Drops when too many wait. */
 void nic_send(struct nic *n, struct nic_tx *t);
+void nic_send_list(struct nic *n, struct list *frames); /* by their links */
 /* Set once at boot: where frames go. NULL frames are dropped and counted. */
 extern void (*nic_receiver)(struct nic *n, const void *frame, unsigned int len, bool sum_ok);
 

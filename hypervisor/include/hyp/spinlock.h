@@ -17,8 +17,12 @@ enum lock_rank {
 	RANK_CONTROL = 15, /* one control operation at a time, per target domain */
 	RANK_PT = 20,	   /* d->pt_lock: page tables of a domain */
 	RANK_VBLK_ALL = 24,
-	RANK_VBLK = 26,	 /* virtual block devices of a domain */
-	RANK_GRANT = 30, /* d->grant_lock */
+	RANK_VBLK = 26,	   /* virtual block devices of a domain */
+	RANK_VNET = 27,	   /* virtual interfaces of a domain */
+	RANK_VNET_TX = 28, /* what one of them sends */
+	RANK_ROUTER = 29,  /* the router's tables */
+	RANK_VNET_RX = 30, /* what an interface gets */
+	RANK_GRANT = 32,   /* d->grant_lock */
 	RANK_XENSTORE = 40,
 	RANK_CONSRING = 45,
 	RANK_EVENT = 50, /* d->evt_lock; two domains: lower domid first */

@@ -57,7 +57,8 @@
 	W(NO_ROUTE, "no route")                                                                    \
 	W(NO_NEIGHBOUR, "neighbour does not answer")                                               \
 	W(RULE, "dropped by rule")                                                                 \
-	W(NO_RULE, "no rule accepts")                                                              \
+	W(NO_RULE_ACCEPTS, "no rule accepts")                                                      \
+	W(NO_CONNECTION, "of no connection, and to be translated")                                 \
 	W(LIMIT, "above a limit")                                                                  \
 	W(SYMMETRY, "sends more than it receives")                                                 \
 	W(CT_LIMIT, "too many connections")                                                        \
@@ -165,6 +166,11 @@ static inline bool ip4_is_multicast(uint32_t a)
 static inline uint32_t ip4_mask(unsigned int len) /* len <= 32 */
 {
 	return len ? ~0u << (32 - len) : 0;
+}
+
+static inline unsigned int ip4_mask_len(uint32_t mask)
+{
+	return mask ? 32 - (unsigned int)__builtin_ctz(mask) : 0;
 }
 
 /* --- vnet/parse.c */
@@ -296,8 +302,8 @@ enum vnet_neigh_do vnet_neigh_find(struct vnet_neighs *n, uint32_t addr, unsigne
  * waiting for p->t.src can go. *ask: that address is to be asked for.
  */
 bool vnet_neigh_learn(struct vnet_neighs *n, const struct vnet_pkt *p, s_time_t now, bool *ask);
-/* About once a second: addresses to ask for again, at most VNET_NEIGHS, into ask. Their number. */
-unsigned int vnet_neigh_tick(struct vnet_neighs *n, s_time_t now, uint32_t *ask);
+/* About once a second: addresses to ask for again, at most `most`, into ask. Their number. */
+unsigned int vnet_neigh_tick(struct vnet_neighs *n, s_time_t now, uint32_t *ask, unsigned int most);
 
 /* --- vnet/icmp.c */
 /* An echo request for us (the caller knows): h becomes its answer. False: not one to answer. */

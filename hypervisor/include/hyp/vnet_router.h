@@ -48,7 +48,8 @@ struct vnet_port {
 	struct vnet_neighs *neighs; /* of a card */
 	struct list waiting;	    /* frames for neighbours whose address is asked for */
 	unsigned int nr_waiting;
-	bool going; /* no new packets; its connections are being forgotten */
+	bool going;	/* no new packets; its connections are being forgotten */
+	uint32_t users; /* frames on their way to it; atomic */
 	uint32_t conns;
 	/* Not locked: counters of which a few may be lost when CPUs race. */
 	struct xeno_vnet_stats stats;
@@ -66,6 +67,7 @@ struct vnet_router {
 	unsigned int nr_route;
 	struct vnet_routes *routes; /* compiled: those, and interfaces' addresses */
 	struct vnet_ct *ct;
+	unsigned int conns; /* that ct has room for */
 	uint64_t gone[VNET_NR_WHYS]; /* refused frames of interfaces that are gone */
 };
 extern struct vnet_router router;
