@@ -115,6 +115,7 @@ typedef uint8_t xen_domain_handle_t[16];
 #define VIRQ_XENPMU 13
 #define VIRQ_ARCH_0 16
 #define VIRQ_XENO_VTIMER 17 /* V: alarm in domain virtual time (xeno.h) */
+/* VIRQ_XENO_NET, G: domain 0: there are events of the router (vnet.h) */
 #define NR_VIRQS 24
 
 /*
