@@ -67,7 +67,7 @@ struct vnet_router {
 	unsigned int nr_route;
 	struct vnet_routes *routes; /* compiled: those, and interfaces' addresses */
 	struct vnet_ct *ct;
-	unsigned int conns; /* that ct has room for */
+	unsigned int conns;	     /* that ct has room for */
 	uint64_t gone[VNET_NR_WHYS]; /* refused frames of interfaces that are gone */
 };
 extern struct vnet_router router;

@@ -336,7 +336,7 @@ struct xeno_vnet_conn {
  * VNET_EVENTS: takes events from the ring, oldest first. lost: events since the last call for which
  * there was no room. Domain 0 is told by VIRQ_XENO_NET when there are new ones.
  */
-#define VIRQ_XENO_NET 17 /* VIRQ_ARCH_1 */
+#define VIRQ_XENO_NET 18 /* VIRQ_ARCH_2 */
 struct xeno_ctl_vnet_events {
 	uint64_t addr; /* IN: of struct xeno_vnet_event[nr] */
 	uint32_t nr;   /* IN OUT: at most 85; stored */
