@@ -31,7 +31,6 @@ ssh=$(free_port "${SSH:-2222}")
 [ "$ssh" != "$web" ] || ssh=$(free_port $((web + 1)))
 say QEMU "$1 (leave with Ctrl-a x)"
 say QEMU "its port 8080 is http://localhost:$web here, its port 22 is localhost:$ssh"
-nic=user,model=virtio-net-pci
-nic=$nic,hostfwd=tcp:127.0.0.1:$web-:8080,hostfwd=tcp:127.0.0.1:$ssh-:22
+net=user,id=net,hostfwd=tcp:127.0.0.1:$web-:8080,hostfwd=tcp:127.0.0.1:$ssh-:22
 exec qemu-system-x86_64 -accel tcg -machine q35 -cpu max -m "${MEM:-1024}" -smp "${CPUS:-2}" \
-	-nographic -boot d -cdrom "$1" -nic "$nic"
+	-nographic -boot d -cdrom "$1" -netdev "$net" -device virtio-net-pci,netdev=net,romfile=

@@ -52,7 +52,7 @@ def card(driver="virtio-net-pci", **forwards):
     is N of the other."""
     doors = "".join(f",hostfwd=tcp:127.0.0.1:{here}-:{there.removeprefix('port_')}"
                     for there, here in forwards.items())
-    return ["-netdev", f"user,id=n{doors}", "-device", f"{driver},netdev=n"]
+    return ["-netdev", f"user,id=n{doors}", "-device", f"{driver},netdev=n,romfile="]
 
 
 def machine(name, args, xeno_args="nic", stock=False, linux_args="console=hvc0", **how):
