@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* SOURCES: tools/xenctl/builder.c tools/xenctl/bootplan.c tools/xenctl/kernimage.c tools/xenctl/unpack.c tools/xenctl/guestcfg.c tools/xenctl/diskspec.c tools/xenctl/xlcfg.c tools/xenctl/util.c */
+/* SOURCES: tools/xenctl/builder.c tools/xenctl/bootplan.c tools/xenctl/kernimage.c tools/xenctl/unpack.c tools/xenctl/guestcfg.c tools/xenctl/diskspec.c tools/xenctl/netspec.c tools/xenctl/xlcfg.c tools/xenctl/util.c */
 /* LIBS: -lz -llzma -lzstd -llz4 */
 /*
  * The domain builder against a hypervisor made of arrays (it stands in for hyp.c): what a
@@ -133,10 +133,16 @@ int hyp_pin_l4(uint16_t domid __attribute__((unused)), uint64_t mfn)
 	return 0;
 }
 
-/* Stands in for disks.c: the last step. */
+/* Stand in for disks.c and nets.c: the last steps. */
 int disks_attach(uint16_t domid, const struct guest_cfg *g)
 {
 	check(domid == 7 && config[0] && !g->nr_disks, "disks before the rest");
+	return fails() ? -1 : 0;
+}
+
+int nets_attach(uint16_t domid, struct guest_cfg *g)
+{
+	check(domid == 7 && config[0] && !g->nr_vifs, "interfaces before the rest");
 	return fails() ? -1 : 0;
 }
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* SOURCES: tools/xenctl/xlcfg.c tools/xenctl/guestcfg.c tools/xenctl/diskspec.c */
+/* SOURCES: tools/xenctl/xlcfg.c tools/xenctl/guestcfg.c tools/xenctl/diskspec.c tools/xenctl/netspec.c */
 /* Guest configuration files: syntax, meaning, positions in messages, hostile text. */
 #include <stdlib.h>
 
@@ -161,7 +161,9 @@ static void test_guest_mistakes(void)
 		{ MINIMAL "disk='phy:/dev/xvdb,xvda'",
 		  "line 3: disk must be a list, not a string" },
 		{ MINIMAL "disk=5", "line 3: disk must be a list, not a number" },
-		{ MINIMAL "vif=['a']", "line 3: vif is not supported yet" },
+		{ MINIMAL "vif=['', 'a']", "line 3: vif[1]: 'a' is not key=value" },
+		{ MINIMAL "vif=''", "line 3: vif must be a list, not a string" },
+		{ MINIMAL "vif=[5]", "line 3: vif[0] must be a string" },
 		{ MINIMAL "vcpus=33", "line 3: vcpus must be 1 to 32, not 33" },
 		{ MINIMAL "vcpus='2'", "line 3: vcpus must be a number, not a string" },
 		{ MINIMAL "name=5", "line 3: name must be a string, not a number" },

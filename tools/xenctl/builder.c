@@ -18,6 +18,7 @@
 #include "builder.h"
 #include "disks.h"
 #include "hyp.h"
+#include "nets.h"
 #include "xenctl.h"
 
 #define MIB_PAGES 256
@@ -407,7 +408,7 @@ int guest_build(const struct guest_files *f, struct guest_cfg *g, uint16_t *domi
 	if (err)
 		goto out_free;
 	err = get_memory(&b) || put_contents(&b) || set_context(&b) || set_records(&b) ||
-			      disks_attach(b.domid, g) ?
+			      disks_attach(b.domid, g) || nets_attach(b.domid, g) ?
 		      -1 :
 		      0;
 	if (err && hyp_destroy(b.domid))

@@ -11,6 +11,7 @@
 #include "builder.h"
 #include "disks.h"
 #include "hyp.h"
+#include "nets.h"
 #include "xenctl.h"
 
 #define CONFIG_DIR "/etc/xeno"
@@ -93,6 +94,16 @@ static bool hold_signals(bool hold)
 	       sigismember(&pending, SIGHUP);
 }
 
+static int drop_domain(uint16_t domid)
+{
+	bool vifs = net_has_vifs(domid);
+	int err = hyp_destroy(domid);
+
+	if (vifs && !err)
+		nets_gone();
+	return err;
+}
+
 /* Builds the domain and lets it run; all of it or nothing. */
 static int build_and_run(struct guest_files *f, struct guest_cfg *g, bool paused, uint16_t *domid)
 {
@@ -108,7 +119,7 @@ static int build_and_run(struct guest_files *f, struct guest_cfg *g, bool paused
 		if (err)
 			report_error("start", g->name, err);
 	}
-	if (err && hyp_destroy(*domid))
+	if (err && drop_domain(*domid))
 		report("%s: domain %u is left behind; try xenctl destroy %u", g->name, *domid,
 		       *domid);
 	return err;
@@ -125,7 +136,7 @@ static int start(struct guest_files *f, struct guest_cfg *g, unsigned int opts)
 	err = build_and_run(f, g, opts & OPT_PAUSED, &domid);
 	if (!err && hold_signals(true)) {
 		report("%s: interrupted", g->name);
-		err = hyp_destroy(domid) ? -1 : 1;
+		err = drop_domain(domid) ? -1 : 1;
 	}
 	hold_signals(false);
 	if (err)
@@ -151,11 +162,12 @@ int cmd_create(int argc, char **argv)
 	find_file(argv[1], path, sizeof(path));
 	if (read_config(path, argv + 2, &g) || guest_load(&f, &g))
 		return EXIT_FAILURE;
-	if (disks_check(&g))
+	if (disks_check(&g) || nets_check(&g))
 		ret = EXIT_FAILURE;
 	else if (opts & OPT_CHECK)
-		printf("%s: fine: kernel %s, %llu MiB, %u disk%s\n", g.name, g.kernel,
-		       (unsigned long long)g.memory, g.nr_disks, g.nr_disks == 1 ? "" : "s");
+		printf("%s: fine: kernel %s, %llu MiB, %u disk%s, %u interface%s\n", g.name,
+		       g.kernel, (unsigned long long)g.memory, g.nr_disks,
+		       g.nr_disks == 1 ? "" : "s", g.nr_vifs, g.nr_vifs == 1 ? "" : "s");
 	else
 		ret = start(&f, &g, opts);
 	guest_unload(&f);

@@ -4,12 +4,14 @@
 #include <stdlib.h>
 
 #include "hyp.h"
+#include "nets.h"
 #include "xenctl.h"
 
 int cmd_destroy(int argc, char **argv)
 {
 	struct xeno_ctl_info info;
 	uint16_t domid;
+	bool vifs;
 	int err;
 
 	if (argc != 2 || argv[1][0] == '-')
@@ -17,7 +19,10 @@ int cmd_destroy(int argc, char **argv)
 	domid = find_domain(argv[1], &info);
 	if (info.flags & XENO_DOMF_DOM0)
 		die("%s is domain 0; use poweroff or reboot", info.name);
+	vifs = net_has_vifs(domid);
 	err = hyp_destroy(domid);
+	if (vifs && (!err || err == -ESRCH))
+		nets_gone();
 	if (err == -EAGAIN) {
 		report("%s is not yet gone: another domain still uses its memory", info.name);
 		return EXIT_FAILURE;

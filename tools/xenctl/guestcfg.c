@@ -2,7 +2,6 @@
 /*
  * The meaning of guest configuration files: a const table of keys, each with its type,
  * place in struct guest_cfg and limits. A key that is not in the table is a mistake.
- * Network devices (vif) are named in the table so that the message can say they come later.
  */
 #include <ctype.h>
 #include <stdarg.h>
@@ -13,7 +12,7 @@
 
 #define UUID_ROOM 64 /* for one that is chosen later */
 
-enum key_kind { KEY_TEXT, KEY_NUMBER, KEY_ACTION, KEY_UUID, KEY_DISKS, KEY_LATER };
+enum key_kind { KEY_TEXT, KEY_NUMBER, KEY_ACTION, KEY_UUID, KEY_DISKS, KEY_VIFS };
 
 struct key {
 	const char *name;
@@ -53,7 +52,7 @@ static const struct key keys[] = {
 	NUMBER(split, 0, 1),
 	TEXT(type),
 	{ "disk", KEY_DISKS, 0, 0, 0 },
-	{ "vif", KEY_LATER, 0, 0, 0 },
+	{ "vif", KEY_VIFS, 0, 0, 0 },
 };
 #define NR_KEYS (sizeof(keys) / sizeof(keys[0]))
 
@@ -163,18 +162,34 @@ static int add_disk(struct guest_cfg *g, const char *text, const struct xlcfg_en
 	return 0;
 }
 
-static int set_disks(struct guest_cfg *g, const struct xlcfg_entry *e, char *err)
+static int add_vif(struct guest_cfg *g, const char *text, const struct xlcfg_entry *e, char *err)
 {
+	char why[NET_ERR];
+
+	if (g->nr_vifs == GUEST_VIFS)
+		return fail(err, e, "a guest has at most %u interfaces", GUEST_VIFS);
+	if (vifspec_parse(&g->vifs[g->nr_vifs], text, why))
+		return fail(err, e, "vif[%u]: %s", g->nr_vifs, why);
+	g->nr_vifs++;
+	return 0;
+}
+
+static int set_devices(struct guest_cfg *g, const struct key *k, const struct xlcfg_entry *e,
+		       char *err)
+{
+	int (*add_one)(struct guest_cfg *, const char *, const struct xlcfg_entry *, char *) =
+		k->kind == KEY_DISKS ? add_disk : add_vif;
 	const struct xlcfg_value *v = &e->value;
 
 	if (v->type == XLCFG_STRING && !e->line)
-		return add_disk(g, v->str, e, err);
+		return add_one(g, v->str, e, err);
 	if (v->type != XLCFG_LIST)
-		return fail(err, e, "disk must be a list, not a %s", xlcfg_type_name(v->type));
+		return fail(err, e, "%s must be a list, not a %s", k->name,
+			    xlcfg_type_name(v->type));
 	for (size_t i = 0; i < v->nr_items; i++) {
 		if (v->items[i].type != XLCFG_STRING)
-			return fail(err, e, "disk[%zu] must be a string", i);
-		if (add_disk(g, v->items[i].str, e, err))
+			return fail(err, e, "%s[%zu] must be a string", k->name, i);
+		if (add_one(g, v->items[i].str, e, err))
 			return -1;
 	}
 	return 0;
@@ -186,10 +201,8 @@ static int set_key(struct guest_cfg *g, const struct key *k, const struct xlcfg_
 	enum xlcfg_type want = k->kind == KEY_NUMBER ? XLCFG_NUMBER : XLCFG_STRING;
 	enum xlcfg_type got = e->value.type;
 
-	if (k->kind == KEY_LATER)
-		return fail(err, e, "%s is not supported yet", k->name);
-	if (k->kind == KEY_DISKS)
-		return set_disks(g, e, err);
+	if (k->kind == KEY_DISKS || k->kind == KEY_VIFS)
+		return set_devices(g, k, e, err);
 	/* An override has no quotes: vcpus=2 and name=2 look alike. */
 	if (got != want && !(want == XLCFG_STRING && got == XLCFG_NUMBER && !e->line))
 		return fail(err, e, "%s must be a %s, not a %s", k->name, xlcfg_type_name(want),
@@ -311,6 +324,9 @@ static void add_key(struct out *o, const struct key *k, const struct guest_cfg *
 	for (unsigned int i = 0; k->kind == KEY_DISKS && i < g->nr_disks; i++)
 		add_quoted(o, i ? ", " : "disk = [ ", g->disks[i].text,
 			   i + 1 < g->nr_disks ? "" : " ]\n");
+	for (unsigned int i = 0; k->kind == KEY_VIFS && i < g->nr_vifs; i++)
+		add_quoted(o, i ? ", " : "vif = [ ", g->vifs[i].text,
+			   i + 1 < g->nr_vifs ? "" : " ]\n");
 	if (k->kind == KEY_NUMBER || k->kind == KEY_ACTION)
 		memcpy(&num, field, sizeof(num));
 	if (k->kind == KEY_NUMBER)

@@ -8,12 +8,14 @@
 #include <stdio.h>
 
 #include "diskspec.h"
+#include "netspec.h"
 #include "xlcfg.h"
 
 #define GUEST_NAME_MAX 64
 #define GUEST_PATH_MAX 1024
 #define GUEST_CMDLINE_MAX 1024 /* with the NUL: start_info.cmd_line */
 #define GUEST_DISKS 32
+#define GUEST_VIFS XENO_VNET_MAX_VIFS
 
 enum guest_action { ACTION_DESTROY, ACTION_RESTART, ACTION_PRESERVE };
 
@@ -32,6 +34,8 @@ struct guest_cfg {
 	char type[8];
 	struct disk_spec disks[GUEST_DISKS];
 	unsigned int nr_disks;
+	struct vif_spec vifs[GUEST_VIFS]; /* vif[n] is interface n */
+	unsigned int nr_vifs;
 };
 
 /*

@@ -223,6 +223,183 @@ int hyp_vblk_info(uint16_t domid, uint32_t dev, struct xeno_ctl_vblk_info *info,
 	return ret;
 }
 
+int hyp_vnet_set(uint16_t domid, const struct xeno_ctl_vnet_set *u)
+{
+	struct xeno_control c = { .u.vnet_set = *u };
+
+	return hyp_control(&c, XENO_CTL_VNET_SET, domid);
+}
+
+int hyp_vnet_remove(uint16_t domid, uint32_t handle, bool force)
+{
+	struct xeno_control c = { .u.vnet_remove = { handle, force } };
+
+	return hyp_control(&c, XENO_CTL_VNET_REMOVE, domid);
+}
+
+int hyp_vnet_info(uint16_t domid, uint32_t handle, struct xeno_ctl_vnet_info *info)
+{
+	struct xeno_control c = { .u.vnet_info.handle = handle };
+	int ret = hyp_control(&c, XENO_CTL_VNET_INFO, domid);
+
+	*info = c.u.vnet_info;
+	return !ret && info->nr_addrs > XENO_VNET_MAX_ADDRS ? -EOVERFLOW : ret;
+}
+
+int hyp_vnet_nic_info(uint32_t nr, struct xeno_ctl_vnet_nic *nic)
+{
+	struct xeno_control c = { .u.vnet_nic.nic = nr };
+	int ret = hyp_control(&c, XENO_CTL_VNET_NIC_INFO, 0);
+
+	*nic = c.u.vnet_nic;
+	return ret;
+}
+
+int hyp_vnet_nic_set(uint32_t nr, uint32_t addr)
+{
+	struct xeno_control c = { .u.vnet_nic = { .nic = nr, .addr = addr } };
+
+	return hyp_control(&c, XENO_CTL_VNET_NIC_SET, 0);
+}
+
+int hyp_vnet_refusals(uint32_t iface, uint32_t reason, struct xeno_ctl_vnet_refusals *r)
+{
+	struct xeno_control c = { .u.vnet_refusals = { .iface = iface, .reason = reason } };
+	int ret = hyp_control(&c, XENO_CTL_VNET_REFUSALS, 0);
+
+	*r = c.u.vnet_refusals;
+	return ret;
+}
+
+/* One piece of a list from element `first` on, again until it is in place. */
+static int list_set_piece(struct xeno_ctl_vnet_list *u)
+{
+	int ret;
+
+	for (unsigned int slices = 0;; slices++) {
+		struct xeno_control c = { .u.vnet_list = *u };
+
+		ret = hyp_control(&c, XENO_CTL_VNET_LIST_SET, 0);
+		u->bad = ret ? XENO_VNET_GOOD : c.u.vnet_list.bad;
+		if (ret != -EAGAIN || slices > 100000)
+			return ret;
+	}
+}
+
+int hyp_vnet_list_set(enum xeno_vnet_list list, const void *elements, size_t size, uint32_t nr,
+		      uint32_t *bad)
+{
+	uint32_t room = (uint32_t)(XENO_VNET_LIST_PIECE / size);
+	void *p = hyp_data();
+	uint32_t first = 0;
+
+	do {
+		struct xeno_ctl_vnet_list u = { .list = list, .first = first, .total = nr };
+		int ret;
+
+		u.nr = nr - first < room ? nr - first : room;
+		u.addr = (uintptr_t)p;
+		if (u.nr)
+			memcpy(p, (const uint8_t *)elements + first * size, u.nr * size);
+		ret = list_set_piece(&u);
+		*bad = u.bad;
+		if (ret || u.bad != XENO_VNET_GOOD)
+			return ret;
+		first += u.nr;
+	} while (first < nr);
+	return 0;
+}
+
+int hyp_vnet_list_get(enum xeno_vnet_list list, size_t size, void **elements, uint32_t *nr)
+{
+	const uint32_t room = (uint32_t)(XENO_VNET_LIST_PIECE / size);
+	bool conns = list == XENO_VNET_LIST_CONNS;
+	uint8_t *all = NULL;
+	uint32_t first = 0;
+	int ret;
+
+	for (*nr = 0;;) {
+		struct xeno_control c = { .u.vnet_list = { .list = list, .first = first } };
+		uint8_t *more = realloc(all, (*nr + (size_t)room) * size);
+		void *p = hyp_data();
+
+		ret = more ? 0 : -ENOMEM;
+		all = more ? more : all;
+		c.u.vnet_list.nr = room;
+		c.u.vnet_list.addr = (uintptr_t)p;
+		ret = ret ? ret : hyp_control(&c, XENO_CTL_VNET_LIST_GET, 0);
+		if (!ret && c.u.vnet_list.nr > room)
+			ret = -EOVERFLOW;
+		if (ret)
+			break;
+		memcpy(all + *nr * size, p, c.u.vnet_list.nr * size);
+		*nr += c.u.vnet_list.nr;
+		first = conns ? c.u.vnet_list.first : *nr;
+		if (conns ? !first : !c.u.vnet_list.nr || first >= c.u.vnet_list.total)
+			break;
+	}
+	*elements = all;
+	if (ret)
+		free(all);
+	return ret;
+}
+
+int hyp_vnet_events(struct xeno_vnet_event *events, uint32_t *nr, uint64_t *lost)
+{
+	struct xeno_control c = { .u.vnet_events = { .nr = *nr } };
+	void *p = hyp_data();
+	int ret;
+
+	c.u.vnet_events.addr = (uintptr_t)p;
+	ret = hyp_control(&c, XENO_CTL_VNET_EVENTS, 0);
+	if (ret)
+		return ret;
+	if (c.u.vnet_events.nr > *nr)
+		return -EOVERFLOW;
+	*nr = c.u.vnet_events.nr;
+	*lost = c.u.vnet_events.lost;
+	memcpy(events, p, *nr * sizeof(*events));
+	return 0;
+}
+
+int hyp_vnet_capture_start(uint32_t iface, uint32_t snap)
+{
+	struct xeno_control c = {
+		.u.vnet_capture = { .cmd = XENO_VNET_CAPTURE_START, .iface = iface, .snap = snap }
+	};
+
+	return hyp_control(&c, XENO_CTL_VNET_CAPTURE, 0);
+}
+
+int hyp_vnet_capture_stop(void)
+{
+	struct xeno_control c = { .u.vnet_capture.cmd = XENO_VNET_CAPTURE_STOP };
+
+	return hyp_control(&c, XENO_CTL_VNET_CAPTURE, 0);
+}
+
+int hyp_vnet_capture_read(uint32_t *len, uint64_t *lost)
+{
+	struct xeno_control c = { .u.vnet_capture = { .cmd = XENO_VNET_CAPTURE_READ,
+						      .len = XENO_VNET_LIST_PIECE } };
+	int ret;
+
+	c.u.vnet_capture.addr = (uintptr_t)hyp_data();
+	ret = hyp_control(&c, XENO_CTL_VNET_CAPTURE, 0);
+	*len = c.u.vnet_capture.len;
+	*lost = c.u.vnet_capture.lost;
+	return !ret && *len > XENO_VNET_LIST_PIECE ? -EOVERFLOW : ret;
+}
+
+int hyp_vnet_explain(struct xeno_ctl_vnet_explain *e)
+{
+	struct xeno_control c = { .u.vnet_explain = *e };
+	int ret = hyp_control(&c, XENO_CTL_VNET_EXPLAIN, 0);
+
+	*e = c.u.vnet_explain;
+	return ret;
+}
+
 int hyp_set_m2p(uint16_t domid, const uint64_t *mfns, uint64_t first, uint64_t count)
 {
 	struct mmu_update *reqs = hyp_data();

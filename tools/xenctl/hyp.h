@@ -44,6 +44,32 @@ int hyp_vblk_remove(uint16_t domid, uint32_t dev, bool force);
 int hyp_vblk_info(uint16_t domid, uint32_t dev, struct xeno_ctl_vblk_info *info,
 		  struct xeno_vblk_extent *x);
 
+/* --- interfaces and rules of the network: as public/vnet.h says */
+int hyp_vnet_set(uint16_t domid, const struct xeno_ctl_vnet_set *u);
+int hyp_vnet_remove(uint16_t domid, uint32_t handle, bool force);
+/* The interface with the lowest number >= handle. */
+int hyp_vnet_info(uint16_t domid, uint32_t handle, struct xeno_ctl_vnet_info *info);
+/* The card with the lowest number >= nr. */
+int hyp_vnet_nic_info(uint32_t nr, struct xeno_ctl_vnet_nic *nic);
+int hyp_vnet_nic_set(uint32_t nr, uint32_t addr);
+int hyp_vnet_refusals(uint32_t iface, uint32_t reason, struct xeno_ctl_vnet_refusals *r);
+/* Puts a list in place; *bad: XENO_VNET_GOOD, or the element that was refused. */
+int hyp_vnet_list_set(enum xeno_vnet_list list, const void *elements, size_t size, uint32_t nr,
+		      uint32_t *bad);
+/*
+ * Reads a whole list of elements of size bytes; malloc'ed, *nr of them. CONNS may change
+ * meanwhile: what is there is shown at most once.
+ */
+int hyp_vnet_list_get(enum xeno_vnet_list list, size_t size, void **elements, uint32_t *nr);
+/* Up to nr events; *nr: taken. */
+#define HYP_VNET_EVENTS 85
+int hyp_vnet_events(struct xeno_vnet_event *events, uint32_t *nr, uint64_t *lost);
+int hyp_vnet_capture_start(uint32_t iface, uint32_t snap);
+int hyp_vnet_capture_stop(void);
+/* Records in hyp_data(), *len bytes; 0: nothing new. */
+int hyp_vnet_capture_read(uint32_t *len, uint64_t *lost);
+int hyp_vnet_explain(struct xeno_ctl_vnet_explain *e);
+
 /* --- for the builder */
 /* M2P entries: frame mfns[i] becomes pseudo-physical first + i of domid. */
 int hyp_set_m2p(uint16_t domid, const uint64_t *mfns, uint64_t first, uint64_t count);

@@ -45,6 +45,18 @@ static const struct command {
 	{ "block-set", "DOMAIN VDEV weight=1..1000|iops=N|rate=BYTES...",
 	  "change a disk's share of its drive and its limits; iops=0 and rate=0: none",
 	  cmd_block_set },
+	{ "net", "list|show|rule|nat|forward|limit|log|stats|capture|explain|...",
+	  "the network: interfaces, rules, translation, what passes and why;\n"
+	  "xenctl net alone shows how each is used",
+	  cmd_net },
+	{ "network-attach", "DOMAIN [VIF]",
+	  "give a running domain an interface, written as in vif = [ ... ] of a\n"
+	  "configuration: ip=10.0.0.5,mac=00:16:3e:01:02:03,rate=10Mb/s",
+	  cmd_network_attach },
+	{ "network-detach", "[-f|--force] DOMAIN NUMBER|MAC",
+	  "take an interface back when the domain lets go of it; --force: now",
+	  cmd_network_detach },
+	{ "network-list", "[--json] DOMAIN", "show the interfaces of a domain", cmd_network_list },
 	{ "help", "[COMMAND]", "show this, or how to use one command", cmd_help },
 };
 #define NR_COMMANDS (sizeof(commands) / sizeof(commands[0]))

@@ -17,6 +17,7 @@
 
 #include "builder.h"
 #include "hyp.h"
+#include "nets.h"
 #include "xenctl.h"
 
 #define LOG_FILE "/var/log/xenctl.log"
@@ -85,6 +86,7 @@ static void watch(uint16_t domid, struct guest_cfg *g)
 	for (;;) {
 		time_t started = time(NULL);
 		uint64_t action;
+		bool vifs;
 		int err;
 
 		if (!wait_for_stop(domid, g, &info))
@@ -94,7 +96,10 @@ static void watch(uint16_t domid, struct guest_cfg *g)
 		       info.death[0] ? ": " : "", info.death, guest_action_name(action));
 		if (action == ACTION_PRESERVE)
 			return;
+		vifs = net_has_vifs(domid);
 		err = hyp_destroy(domid);
+		if (vifs && (!err || err == -ESRCH))
+			nets_gone();
 		if (err && err != -ESRCH)
 			report_error("destroy", g->name, err);
 		if (err || action == ACTION_DESTROY)
