@@ -82,6 +82,7 @@ static int put_back(const struct vif *v)
 		{ "feature-rx-flip", 0 },
 		{ "feature-split-event-channels", 1 },
 		{ "multi-queue-max-queues", 1 },
+		{ "feature-hold", 1 },
 		{ "online", 1 },
 		{ "state", XenbusStateInitWait },
 	};

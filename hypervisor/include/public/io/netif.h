@@ -8,7 +8,7 @@
  * tx-ring-ref, rx-ring-ref, event-channel (or event-channel-tx and -rx), request-rx-copy and what it
  * can take: feature-sg, feature-gso-tcpv4, feature-no-csum-offload; then state. Below the
  * path that its node `backend` names it finds feature-sg, feature-gso-tcpv4, feature-rx-copy,
- * feature-split-event-channels, state. States are those of enum xenbus_state.
+ * feature-split-event-channels, feature-hold (Xeno), state. States are those of enum xenbus_state.
  * Of Xeno: the guest may write hold-packets and hold-ns, its wish for the hold-off of events
  * (vnet.h) of arrived frames.
  *
