@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """The network's share of `run`: machines, commands, what is outside a card, and targets.
 
-Guests and domain 0 have addresses of 10.0.0.0/24; what has to do with a card is a station of
-its wire, 10.0.2.0/24, that is QEMU's user network, without translation of addresses.
+Guests and domain 0 have addresses of 10.0.0.0/24, the wire of a card is QEMU's user network,
+10.0.2.0/24. Guests get there as they do on Xeno's CD, with the card's address, and on real Xen
+as stations of the wire, behind the bridge.
 """
 import contextlib
 import fnmatch
@@ -15,7 +16,8 @@ BLIND = """\
 net-    nbench.c: guest to guest, guest to domain 0, native Linux's loopback; one CPU does the
         work of both ends. wall: tcp and tcp-in (from the server) in MB/s, rtt and udp-rtt in us,
         pps: datagrams of 64 bytes received in a flood; icount: instructions per KiB, round
-        trip, datagram. In domain 0 of real Xen's guest Debian's kernel has bridge and netback.
+        trip, datagram. In domain 0 of real Xen's guest Debian's kernel has bridge and netback,
+        which let everything pass; Xeno tracks connections, and translates addresses for a card.
 net-*nic-  A card and, outside, a program on the host behind QEMU's user network, which runs on
         the host's other CPU and is a limit itself; wall: virtio-net. icount: an e1000 and
         QEMU's own TFTP server, which answer within the write to the card's register: no time
@@ -46,7 +48,7 @@ PATHS = {"net": ("loopback", *GUEST_PATHS), "nic": ("nic", "guest-nic"),
 RULES = ("net-rules-1", "net-rules-100", "net-rules-10000")
 PAIRS = [("xeno-guest", "native"), ("xen-guest", "native"), ("xeno-guest", "xen-guest"),
          ("xeno-dom0", "native")]
-ON_WIRE = "10.0.2.16/24"  # domain 0 of Xeno is 10.0.2.15
+GUEST, ON_WIRE, HOST = "10.0.0.5/24 10.0.0.1", "10.0.2.16/24", "10.0.2.15/24"
 TFTP_FILE = 1 << 19
 
 
@@ -62,9 +64,21 @@ def all_names(part):
     return [name for path in PATHS[part] for name in names(part, path)]
 
 
-def chosen(found, rows):
-    """Those of the rows found that patterns ask for."""
-    return [n for n in found if not rows or any(fnmatch.fnmatch(n, r) for r in rows)]
+def native_name(name):
+    """The row of native Linux that is a row's like."""
+    name = re.sub("^net-guest-(guest|dom0)-", "net-loopback-", name)
+    return name.replace("net-guest-nic-", "net-nic-")
+
+
+def asked(system, part, patterns):
+    """The rows of a system that patterns ask for, or whose like they ask for; without any: all."""
+    found = [n for n in all_names(part)
+             if not patterns or any(fnmatch.fnmatch(n, p) for p in patterns)]
+    if part == "rules":
+        return found
+    if system.endswith("-guest"):
+        return [n for n in found if n.startswith("net-guest-")]
+    return list(dict.fromkeys(native_name(n) for n in found))
 
 
 @contextlib.contextmanager
@@ -88,14 +102,13 @@ def outside(folder, part):
 
 
 def clients(part, mode, paths, rows):
-    """The commands that measure the paths: their names and their servers' addresses."""
+    """The commands for rows of paths, which are their names and their servers' addresses."""
     lines = []
     for path, address in paths.items():
-        wanted = chosen(names(part, path), rows)
-        if not wanted:
-            continue
+        wanted = [n for n in names(part, path) if n in rows]
         words = ["nbench"] + (["-i"] if mode == "icount" else []) + [path, address]
-        lines.append(" ".join(words + (wanted if rows or part == "e1000" else [])))
+        if wanted:
+            lines.append(" ".join(words + (wanted if len(wanted) < len(TESTS) else [])))
     return "; ".join(lines)
 
 
@@ -106,20 +119,13 @@ def program(kind, part, mode, rows, address):
     if kind.endswith("-guest"):
         if part == "net":
             measure = clients(part, mode, GUEST_PATHS, rows)
-            return f"net-guests -p 10.0.0.5/24 '{measure}'"
+            return f"net-guests -p '{GUEST}' '{measure}'"
         measure = clients(part, mode, {"guest-nic": address}, rows)
-        return f"net-guests {ON_WIRE} '{measure}'"
+        return f"net-guests '{GUEST if kind == 'xeno-guest' else ON_WIRE}' '{measure}'"
     if part == "net":
         return "nbench serve 5001 & " + clients(part, mode, {"loopback": "127.0.0.1"}, rows)
-    router = "net-router; " if kind == "xeno-dom0" else ""
-    return (f"{router}net-address 10.0.2.15/24; " +
-            clients(part, mode, {"nic": address}, rows))
-
-
-def native_name(name):
-    """The row of native Linux that is a row's like."""
-    name = re.sub("^net-guest-(guest|dom0)-", "net-loopback-", name)
-    return name.replace("net-guest-nic-", "net-nic-")
+    take = "net-router" if kind == "xeno-dom0" else f"net-address {HOST}"
+    return f"{take}; " + clients(part, mode, {"nic": address}, rows)
 
 
 def unit_of(name, mode):
