@@ -179,16 +179,18 @@ static void stored(void)
 static void too_many(void)
 {
 	unsigned int n;
+	long err = 0;
 
 	for (n = 0; n < 2 * XENO_VNET_MAX_VIFS; n++) {
-		set(100 + n, 0);
-		if (do_set(dom[1]))
+		set(100 + n, 0)->conns = 16;
+		err = do_set(dom[1]);
+		if (err)
 			break;
 	}
+	EXPECT(err, -ENOSPC);
 	EXPECT(n, XENO_VNET_MAX_VIFS - 1);
-	EXPECT(do_set(dom[1]), -ENOSPC);
 	set(100, XENO_VNETF_UPDATE);
-	net_ctl.u.vnet_set.conns = ~0u;
+	net_ctl.u.vnet_set.conns = 65537; /* more than there can be */
 	EXPECT(do_set(dom[1]), -ENOSPC);
 	memset(&net_ctl, 0, sizeof(net_ctl));
 	net_ctl.u.vnet_remove.handle = 99;
@@ -399,9 +401,8 @@ static void event_errors(void)
 	memset(&net_ctl, 0, sizeof(net_ctl));
 	net_ctl.u.vnet_events.addr = A(rules);
 	net_ctl.u.vnet_events.nr = 86;
-	EXPECT(net_call(XENO_CTL_VNET_EVENTS, 0), -EINVAL);
-	net_ctl.u.vnet_events.nr = 85;
 	EXPECT(net_call(XENO_CTL_VNET_EVENTS, 0), 0);
+	CHECK(net_ctl.u.vnet_events.nr <= 85, "%u events", net_ctl.u.vnet_events.nr);
 	net_ctl.u.vnet_events.pad = 1;
 	EXPECT(net_call(XENO_CTL_VNET_EVENTS, 0), -EINVAL);
 }
@@ -433,18 +434,8 @@ static void explain(void)
 	CHECK(e->action != XENO_VNET_ACCEPT && str_has(e->why, "forged"), "why: %s", e->why);
 }
 
-void test(void)
+static void all(void)
 {
-	uint64_t before, end;
-
-	if (!xeno)
-		skip("an operation of Xeno's");
-	if (!is_dom0) {
-		not_allowed();
-		return;
-	}
-	EXPECT(net_rules(NULL, 0), -1);
-	before = net_free_pages();
 	domains(true);
 	interfaces();
 	stored();
@@ -458,6 +449,22 @@ void test(void)
 	explain();
 	domains(false);
 	EXPECT(net_rules(NULL, 0), -1);
+}
+
+void test(void)
+{
+	uint64_t before, end;
+
+	if (!xeno)
+		skip("an operation of Xeno's");
+	if (!is_dom0) {
+		not_allowed();
+		return;
+	}
+	/* The hypervisor's heap grows the first time. */
+	all();
+	before = net_free_pages();
+	all();
 	for (end = now() + 3000000000ul; net_free_pages() != before;)
 		CHECK(now() < end, "%ld pages lost", (long)(before - net_free_pages()));
 }

@@ -183,7 +183,6 @@ static void dest(uint32_t addr)
 	{                                                                                          \
 		how(addr);                                                                         \
 	}
-TO(their_address, source, NET_ADDR(NET_B))
 TO(gateways_address, source, NET_GATEWAY)
 TO(neighbours_address, source, NET_ADDR(NET_A) ^ 1 << 8)
 TO(from_nowhere, source, 0)
@@ -194,6 +193,12 @@ TO(to_loopback, dest, 0x7f000001)
 TO(to_nowhere, dest, 0x00000001)
 TO(to_class_e, dest, 0xf0000001)
 TO(to_itself, dest, NET_ADDR(NET_A))
+
+static void their_address(void)
+{
+	source(NET_ADDR(NET_B));
+	dest(0x0a000063);
+}
 
 static void version(void)
 {

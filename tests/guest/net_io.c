@@ -66,13 +66,14 @@ static void pings(void)
 static void as_sent(const uint8_t *sent, unsigned int len, const char *what, unsigned int detail)
 {
 	const uint8_t *f = got.data;
+	unsigned int at = sent[23] == 17 ? 42 : 54; /* behind the header, which has the checksum */
 
 	CHECK(got.len == len, "%s %u: %u bytes, not %u", what, detail, got.len, len);
 	CHECK(get16(f + 6) == 0xfeff && get32(f + 8) == 0xffffffff, "%s: sender's MAC", what);
 	CHECK(get16(f) == 0x0016 && f[5] == (uint8_t)b.mac, "%s: receiver's MAC", what);
 	CHECK(f[22] < 64, "%s: no router was on the way", what);
 	CHECK(!memcmp(f + 14, sent + 14, 8) && f[23] == sent[23] &&
-		      !memcmp(f + 26, sent + 26, 14) && !memcmp(f + 42, sent + 42, len - 42),
+		      !memcmp(f + 26, sent + 26, 12) && !memcmp(f + at, sent + at, len - at),
 	      "%s %u: another content", what, detail);
 	CHECK(got.flags & NETRXF_CSUM_BLANK || net_sums_ok(f), "%s %u: checksum", what, detail);
 }
@@ -165,6 +166,7 @@ static void send_many(unsigned int n)
 {
 	unsigned int len = net_udp(a.out, &a, b.addr, 1, PORT, 64);
 	union net_tx_slot s = { .req = { .gref = a.out_ref[0], .size = (uint16_t)len } }, r;
+	uint8_t seen[NET_SLOTS] = { 0 };
 
 	for (unsigned int i = 0; i < n; i++) {
 		s.req.id = (uint16_t)i;
@@ -173,7 +175,7 @@ static void send_many(unsigned int n)
 	net_kick(&a);
 	for (unsigned int i = 0; i < n; i++) {
 		CHECK(net_answer(&a, &r), "%u of %u answers", i, n);
-		EXPECT(r.rsp.id, i);
+		CHECK(r.rsp.id < n && !seen[r.rsp.id]++, "answer to %u", r.rsp.id);
 		EXPECT(r.rsp.status, 0);
 	}
 }
