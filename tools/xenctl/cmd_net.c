@@ -411,7 +411,40 @@ static void show_row(const struct net_row *r, void *data)
 		return;
 	}
 	show_text(r);
+	net_refusals_text(r->iface, "    ", false);
 	show_rules(r->iface);
+}
+
+/* The network of net.conf, and the routes. */
+static int show_network(bool json)
+{
+	char addr[4][NET_ADDR_MAX], iface[NET_NAME_MAX];
+	const struct xeno_vnet_route *r;
+	struct net_conf n;
+	uint32_t nr;
+	void *p;
+	int err;
+
+	net_conf_read(&n);
+	err = hyp_vnet_list_get(XENO_VNET_LIST_ROUTES, sizeof(*r), &p, &nr);
+	if (err)
+		return net_error("list", "the routes", err);
+	r = p;
+	printf(json ? "{\"network\": \"%s\", \"gateway\": \"%s\", \"pool\": \"%s-%s\", "
+		      "\"routes\": [" :
+		      "network %s, gateway %s, pool %s-%s\n",
+	       net_prefix_text(n.network, n.network_len, addr[0]),
+	       net_addr_text(n.gateway, addr[1]), net_addr_text(n.pool_first, addr[2]),
+	       net_addr_text(n.pool_last, addr[3]));
+	for (uint32_t i = 0; i < nr; i++)
+		printf(json ? "%s\n  {\"to\": \"%s\", \"interface\": \"%s\", \"via\": \"%s\"}" :
+			      "%sroute %s on %s via %s\n",
+		       json && i ? "," : "", net_prefix_text(r[i].addr, r[i].len, addr[0]),
+		       net_iface_name(r[i].iface, iface), net_addr_text(r[i].gateway, addr[1]));
+	if (json)
+		printf("\n]}\n");
+	free(p);
+	return EXIT_SUCCESS;
 }
 
 int net_show(int argc, char **argv)
@@ -420,6 +453,8 @@ int net_show(int argc, char **argv)
 	unsigned int opts;
 
 	argc = take_options(argc, argv, "j", &opts);
+	if (argc == 1)
+		return show_network(opts & OPT_JSON);
 	if (argc != 2)
 		return EXIT_USAGE;
 	s.json = opts & OPT_JSON;
@@ -563,12 +598,13 @@ static const struct {
 	command_fn *fn;
 } parts[] = {
 	{ "list", "[--json]", net_list },
-	{ "show", "[--json] IFACE", net_show },
+	{ "show", "[--json] [IFACE]", net_show },
 	{ "rule", "list [--json] | add [first|before ID] RULE... | del ID|RULE... | load [-n] FILE",
 	  net_rule },
 	{ "nat", "[--json] | add|del masquerade|forward ...", net_nat },
 	{ "forward",
-	  "[tcp|udp PORT[-N] DOMAIN|ADDR[:PORT] [on IFACE] | del tcp|udp PORT [on IFACE]]",
+	  "[--json] | tcp|udp [on IFACE] port N[-N] to DOMAIN|ADDR[:PORT] | "
+	  "del tcp|udp [on IFACE] port N",
 	  net_forward },
 	{ "limit", "DOMAIN[.N] RATE|none", net_limit },
 	{ "hold", "DOMAIN[.N] PACKETS NS", net_hold },
@@ -577,7 +613,7 @@ static const struct {
 	{ "capture", "[-c COUNT] [-s BYTES] IFACE|any [FILE|-] | stop", net_capture },
 	{ "explain", "[--json] IFACE SRC[:PORT] DST[:PORT] [PROTO]", net_explain },
 	{ "connections", "[--json]", net_connections },
-	{ "refusals", "[--json] [IFACE]", net_refusals },
+	{ "refusals", "[-a] [--json] [IFACE]", net_refusals },
 	{ "save", "", net_save },
 	{ "setup", "", net_setup },
 	{ "uplink", "NIC ADDR/LEN [GATEWAY] | NIC none", net_uplink },

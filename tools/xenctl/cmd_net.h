@@ -27,6 +27,8 @@ const char *net_vif_state(const struct xeno_ctl_vnet_info *v);
 /* "10.0.0.5 10.0.1.0/24", or "-" */
 #define NET_ADDRS_MAX (XENO_VNET_MAX_ADDRS * NET_ADDR_MAX + 2)
 const char *net_addrs_text(const struct net_row *r, char buf[NET_ADDRS_MAX]);
+/* Reasons and numbers of frames refused on an interface; all: those of none, too. 0 or -Exxx. */
+int net_refusals_text(uint32_t iface, const char *indent, bool all);
 /* The words of arguments with single blanks. Dies when they are too long for a line. */
 #define NET_LINE_MAX 1024
 void net_join(char line[NET_LINE_MAX], char **words);

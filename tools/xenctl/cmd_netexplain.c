@@ -79,7 +79,21 @@ static void show_rule(const struct netrules *r, const char *dir, uint32_t iface,
 	       words);
 }
 
-static void show_ways(const struct xeno_ctl_vnet_explain *e)
+static void show_translation(const struct xeno_ctl_vnet_explain *e)
+{
+	char addr[NET_ADDR_MAX];
+
+	if (e->new_dst && (e->new_dst != e->dst || (has_ports(e) && e->new_dport != e->dport))) {
+		printf("Translation: the receiver becomes ");
+		print_end(e, e->new_dst, e->new_dport);
+		printf("\n");
+	}
+	if (e->new_src && e->new_src != e->src)
+		printf("Translation: the sender becomes %s%s\n", net_addr_text(e->new_src, addr),
+		       has_ports(e) && !e->new_sport ? ", with a port that is free" : "");
+}
+
+static void show_route(const struct xeno_ctl_vnet_explain *e)
 {
 	char name[NET_NAME_MAX], addr[NET_ADDR_MAX];
 
@@ -91,15 +105,6 @@ static void show_ways(const struct xeno_ctl_vnet_explain *e)
 	if (e->out & XENO_VNET_NIC(0) && e->next_hop)
 		printf(" to %s", net_addr_text(e->next_hop, addr));
 	printf("\n");
-	if (e->new_dst != e->dst || (has_ports(e) && e->new_dport != e->dport)) {
-		printf("Translation: the receiver becomes ");
-		print_end(e, e->new_dst, e->new_dport);
-		printf("\n");
-	}
-	if (e->new_src != e->src) {
-		printf("Translation: the sender becomes %s%s\n", net_addr_text(e->new_src, addr),
-		       has_ports(e) && !e->new_sport ? ", with a port that is free" : "");
-	}
 }
 
 static void show_text(const struct xeno_ctl_vnet_explain *e, const struct netrules *r)
@@ -114,7 +119,8 @@ static void show_text(const struct xeno_ctl_vnet_explain *e, const struct netrul
 	printf(" to ");
 	print_end(e, e->dst, e->dport);
 	printf(", %s\n", state_text(e->state));
-	show_ways(e);
+	show_translation(e);
+	show_route(e);
 	if (e->out != XENO_VNET_ANY || e->rule_in != XENO_VNET_ANY)
 		show_rule(r, "In from", e->iface, e->rule_in);
 	if (asked_out && (e->action == XENO_VNET_ACCEPT || e->rule_out != XENO_VNET_ANY ||

@@ -154,8 +154,8 @@ static int edit_end(struct edit *e, bool drop)
 	return ret ? EXIT_FAILURE : EXIT_SUCCESS;
 }
 
-/* A line goes in at `at`; room was asked for. */
-static void insert_line(struct edit *e, size_t at, const char *line)
+/* A line goes in at `at`, for which room was asked; returns where it is. */
+static size_t insert_line(struct edit *e, size_t at, const char *line)
 {
 	size_t len = strlen(line);
 
@@ -167,6 +167,7 @@ static void insert_line(struct edit *e, size_t at, const char *line)
 	memcpy(e->text + at, line, len);
 	e->text[at + len] = '\n';
 	e->len += len + 1;
+	return at;
 }
 
 /* Places in the text hold for the old one: cut from its end on. */
@@ -202,10 +203,27 @@ static const struct netline *line_by_id(const struct netrules *r, const char *wo
 	return l;
 }
 
+/* The id that the line at `at` of the new text has got; 0: it is no rule, or the text is wrong. */
+static uint32_t id_at(const struct edit *e, size_t at)
+{
+	char why[NET_ERR];
+	struct netrules r;
+	uint32_t id = 0;
+
+	if (!netrules_parse(&r, e->text, e->len, why))
+		for (size_t i = 0; i < r.nr; i++)
+			if (r.lines[i].kind == NETLINE_RULE && r.lines[i].off == at)
+				id = r.lines[i].u.rule.id;
+	netrules_free(&r);
+	return id;
+}
+
 static int add_line_at(const char *line, const char *before, bool first)
 {
 	struct edit e;
+	uint32_t id;
 	size_t at;
+	int ret;
 
 	check_line(line);
 	if (edit_begin(&e, strlen(line)))
@@ -215,8 +233,12 @@ static int add_line_at(const char *line, const char *before, bool first)
 		at = line_by_id(&e.t.rules, before)->off;
 	else if (first)
 		at = e.t.rules.nr ? e.t.rules.lines[0].off : 0;
-	insert_line(&e, at, line);
-	return edit_end(&e, false);
+	at = insert_line(&e, at, line);
+	id = id_at(&e, at);
+	ret = edit_end(&e, false);
+	if (!ret && id)
+		printf("rule %u\n", id);
+	return ret;
 }
 
 static int del_line(const char *words)
@@ -486,29 +508,49 @@ static int forward_del(struct forward *f)
 	return edit_end(&e, false);
 }
 
+/* "on nic0", "port 8080-8089", "to demo1:80", in any order. False: something else. */
+static bool parse_forward(char **words, struct forward *f, const char **to)
+{
+	const char *port = NULL;
+
+	for (; *words; words += 2) {
+		if (!words[1])
+			return false;
+		if (!strcmp(words[0], "on"))
+			f->iface = words[1];
+		else if (!strcmp(words[0], "port"))
+			port = words[1];
+		else if (!strcmp(words[0], "to"))
+			*to = words[1];
+		else
+			return false;
+	}
+	if (port)
+		parse_range(port, f);
+	return port;
+}
+
 int net_forward(int argc, char **argv)
 {
 	struct forward f = { .iface = "nic0" };
 	bool del = argc > 1 && !strcmp(argv[1], "del");
+	const char *to = NULL;
 	unsigned int opts;
-	int words;
 
 	argc = take_options(argc, argv, "j", &opts);
 	if (argc == 1)
 		return list_lines(opts & OPT_JSON, true);
 	argv += del;
 	argc -= del;
-	words = del ? 3 : 4;
-	if (opts || (argc != words && (argc != words + 2 || strcmp(argv[words], "on"))))
+	if (opts || argc < 2)
 		return EXIT_USAGE;
-	if (argc == words + 2)
-		f.iface = argv[words + 1];
 	f.proto = argv[1];
 	if (strcmp(f.proto, "tcp") && strcmp(f.proto, "udp"))
 		die("'%s' is neither tcp nor udp", f.proto);
-	parse_range(argv[2], &f);
+	if (!parse_forward(argv + 2, &f, &to) || del == !!to)
+		return EXIT_USAGE;
 	if (del)
 		return forward_del(&f);
-	parse_target(argv[3], &f);
+	parse_target(to, &f);
 	return forward_add(&f);
 }

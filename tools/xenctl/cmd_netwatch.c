@@ -255,8 +255,9 @@ int net_stats(int argc, char **argv)
 	printf(o.json ? "\n  ],\n  \"rules\": [" : "\n%10s %10s %13s %9s  %s\n", "Rule", "Packets",
 	       "Bytes", "Over", "");
 	stats_rules(&s, &t, o.json);
-	if (o.json)
-		printf("\n  ]\n}\n");
+	printf(o.json ? "\n  ]\n}\n" : "\n   Refused  Why\n");
+	if (!o.json)
+		net_refusals_text(XENO_VNET_ANY, "", false);
 	net_text_free(&t);
 	rule_stats_free(&s);
 	return EXIT_SUCCESS;
@@ -331,30 +332,43 @@ int net_connections(int argc, char **argv)
 
 /* --- refusals */
 
-int net_refusals(int argc, char **argv)
+int net_refusals_text(uint32_t iface, const char *indent, bool all)
 {
 	struct xeno_ctl_vnet_refusals r;
+	int err;
+
+	for (uint32_t reason = 1; !(err = hyp_vnet_refusals(iface, reason, &r)); reason++)
+		if (r.frames || all)
+			printf("%s%10llu  %.48s\n", indent, (unsigned long long)r.frames, r.name);
+	return err == -ENOENT ? 0 : err;
+}
+
+static int refusals_json(uint32_t iface)
+{
+	struct xeno_ctl_vnet_refusals r;
+	int err;
+
+	printf("[");
+	for (uint32_t reason = 1; !(err = hyp_vnet_refusals(iface, reason, &r)); reason++) {
+		printf("%s\n  {\"reason\": ", reason > 1 ? "," : "");
+		json_string(r.name);
+		printf(", \"frames\": %llu}", (unsigned long long)r.frames);
+	}
+	printf("\n]\n");
+	return err == -ENOENT ? 0 : err;
+}
+
+int net_refusals(int argc, char **argv)
+{
 	uint32_t iface = XENO_VNET_ANY;
 	unsigned int opts;
 	int err;
 
-	argc = take_options(argc, argv, "j", &opts);
+	argc = take_options(argc, argv, "aj", &opts);
 	if (argc > 2 || argc < 1)
 		return EXIT_USAGE;
 	if (argc == 2)
 		iface = net_iface_named(argv[1]);
-	for (uint32_t reason = 1; !(err = hyp_vnet_refusals(iface, reason, &r)); reason++) {
-		if (!(opts & OPT_JSON)) {
-			printf("%12llu  %.48s\n", (unsigned long long)r.frames, r.name);
-			continue;
-		}
-		printf("%s\n  {\"reason\": ", reason > 1 ? "," : "[");
-		json_string(r.name);
-		printf(", \"frames\": %llu}", (unsigned long long)r.frames);
-	}
-	if (err != -ENOENT)
-		return net_error("read", "the refusals", err);
-	if (opts & OPT_JSON)
-		printf("\n]\n");
-	return EXIT_SUCCESS;
+	err = opts & OPT_JSON ? refusals_json(iface) : net_refusals_text(iface, "", opts & 1);
+	return err ? net_error("read", "the refusals", err) : EXIT_SUCCESS;
 }

@@ -513,6 +513,10 @@ int net_attach(uint16_t domid, const char *domain, uint32_t handle, struct vif_s
 
 	net_conf_read(&conf);
 	memcpy(u.addr, s->addr, sizeof(u.addr));
+	for (uint32_t i = 0; i < s->nr_addrs; i++)
+		if (!((s->addr[i].addr ^ conf.gateway) & net_mask(s->addr[i].len)))
+			return net_fail(err, "ip= takes the router's address, gateway in %s",
+					NET_CONF);
 	if (!s->nr_addrs) {
 		s->chosen = choose_addr(&conf, s->chosen);
 		if (!s->chosen)
