@@ -385,11 +385,12 @@ class Peer:
 
     # --- what the station asks
 
-    def resolve(self, dst, limit=10):
+    def resolve(self, dst, limit=10, again=True):
         """The MAC of a neighbour, by ARP; None: nobody has that address."""
         end = time.monotonic() + limit
         with self.changed:
-            self.neighbours.pop(dst, None)
+            if again:
+                self.neighbours.pop(dst, None)
             while dst not in self.neighbours and time.monotonic() < end:
                 self.send(arp(1, self.mac, self.ip, dst))
                 self.changed.wait_for(lambda: dst in self.neighbours, 1)
@@ -400,6 +401,7 @@ class Peer:
         ident = random.getrandbits(16)
         data = random.randbytes(size)
         end = time.monotonic() + limit
+        self.resolve(dst, limit, False)
         for number in range(1, 1 + limit):
             since = self.count
             self.send_ip(dst, ip4(self.ip, dst, ICMP, icmp(8, 0, ident << 16 | number, data)))
@@ -414,6 +416,7 @@ class Peer:
         """The answer to a UDP packet, None: there was none."""
         sport = sport or random.randrange(20000, 60000)
         end = time.monotonic() + limit
+        self.resolve(dst, limit, False)
         while time.monotonic() < end:
             since = self.count
             self.send_ip(dst, ip4(self.ip, dst, UDP, udp(self.ip, dst, sport, port, data)))
@@ -426,6 +429,7 @@ class Peer:
     def connect(self, dst, port, limit=10):
         """A TCP connection, None: it is not accepted."""
         local = (self.ip, random.randrange(20000, 60000))
+        self.resolve(dst, limit, False)
         connection = Connection(self, local, (dst, port))
         with self.changed:
             self.connections[(local[1], dst, port)] = connection
