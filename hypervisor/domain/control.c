@@ -503,11 +503,7 @@ static int ctl_vblk_info(struct xeno_control *c, struct domain *d)
 
 static int ctl_vnet_set(struct xeno_control *c, struct domain *d)
 {
-	const char *label = c->u.vnet_set.label;
-
-	return strnlen(label, XENO_VNET_LABEL_MAX) == XENO_VNET_LABEL_MAX ?
-		       -EINVAL :
-		       vnet_set(d, &c->u.vnet_set);
+	return vnet_set(d, &c->u.vnet_set);
 }
 
 static int ctl_vnet_remove(struct xeno_control *c, struct domain *d)

@@ -220,13 +220,15 @@ void vnet_ct_expire(struct vnet_ct *ct, s_time_t now, unsigned int budget)
 	}
 }
 
-bool vnet_ct_drop(struct vnet_ct *ct, unsigned int owner, unsigned int budget)
+bool vnet_ct_forget(struct vnet_ct *ct, uint32_t iface, unsigned int *pos, unsigned int budget)
 {
-	struct owner *o = &ct->owners[owner];
+	for (; *pos < ct->nr && budget; budget--) {
+		struct vnet_ct_entry *e = &ct->e[(*pos)++];
 
-	for (; o->count && budget; budget--)
-		entry_free(ct, &ct->e[(o->first[0] ? o->first[0] : o->first[1]) - 1]);
-	return !o->count;
+		if (e->used && (e->iface[0] == iface || e->iface[1] == iface))
+			entry_free(ct, e);
+	}
+	return *pos == ct->nr;
 }
 
 /* Makes room for one more of the owner, at most by giving up one of its own. */

@@ -11,7 +11,7 @@
 #define CT_SHARE 8 /* pages of memory for a connection that can be tracked, all in all */
 #define CT_LEAST 4096u
 #define CT_MOST 65536u
-#define FORGET 256 /* connections in one go */
+#define FORGET 4096 /* connections looked at in one go */
 #define TICK SECONDS(1)
 #define EXPIRE 2048	  /* connections looked at in a tick */
 #define ICMP_RATE 100	  /* errors per second for an interface */
@@ -220,13 +220,14 @@ int vnet_port_add(struct vif *v, const struct xeno_ctl_vnet_set *u)
 	p->vif = v;
 	list_init(&p->waiting);
 	vnet_bucket_init(&p->icmp, ICMP_RATE, ICMP_RATE, now());
+	v->port = p; /* once others see the port, frames come */
 	router_lock();
 	err = add_locked(p, u);
 	router_unlock();
-	if (err)
+	if (err) {
+		v->port = NULL;
 		hyp_free(p);
-	else
-		v->port = p;
+	}
 	return err;
 }
 
@@ -280,14 +281,17 @@ void vnet_port_stop(struct vnet_port *p)
 	router_unlock();
 }
 
-/* Old routes may still lead to it: find_way() looks at `going`, and freeing needs new ones. */
+/*
+ * Others' connections to it go, too: its number may be somebody else's one day. Old routes may
+ * still lead to it: find_way() looks at `going`, and freeing needs new ones.
+ */
 bool vnet_port_remove(struct vnet_port *p)
 {
 	bool gone;
 
 	router_lock();
 	gone = !__atomic_load_n(&p->users, __ATOMIC_SEQ_CST) &&
-	       vnet_ct_drop(router.ct, p->owner, FORGET) && !vnet_routes_update();
+	       vnet_ct_forget(router.ct, p->id, &p->forgotten, FORGET) && !vnet_routes_update();
 	if (gone) {
 		vnet_ct_limit(router.ct, p->owner, 0);
 		router.port[p->owner] = NULL;

@@ -765,7 +765,7 @@ bool vif_disconnect(struct vif *v)
 	unpin_ring(v, &v->rx);
 	spin_unlock(&v->rx_lock);
 	spin_unlock(&v->tx_lock);
-	drop_backlog(v, now());
+	drop_backlog(v, INT64_MAX);
 	return idle;
 }
 

@@ -122,8 +122,6 @@ static bool answers_for(const struct vnet_port *card, uint32_t addr)
 static void answer(struct trip *t, const uint8_t *frame, unsigned int len)
 {
 	t->answer = vnet_own_get(frame, len);
-	t->out = t->in;
-	t->mac = t->p->smac;
 }
 
 static enum vnet_why arp_sent(struct trip *t)
@@ -184,6 +182,9 @@ static enum vnet_why find_way(struct trip *t)
 		return is_card(t->in) ? VNET_NO_ROUTE : unreachable(t, 0, VNET_NO_ROUTE);
 	if (out == t->in)
 		return VNET_NO_ROUTE;
+	/* A connection does not move to who has got the address, or to another card. */
+	if (t->hit.e && out->id != t->hit.e->iface[!t->hit.dir])
+		return VNET_CT_MOVED;
 	t->out = out;
 	t->next_hop = e->gateway ? e->gateway : t->dst;
 	return VNET_OK;
@@ -495,8 +496,10 @@ static bool conclude(struct trip *t, enum vnet_why why, struct vnet_batch *b)
 	if (why) {
 		count_refusal(t, why);
 		send_error(t);
-		out = t->answer ? t->in : NULL;
+		out = NULL;
 	}
+	if (t->answer)
+		out = t->in;
 	if (!why && out && is_card(out) && t->ask)
 		vnet_card_ask(out, t->next_hop, b);
 	if (!why && out && !t->answer) {

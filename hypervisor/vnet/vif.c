@@ -171,19 +171,33 @@ static bool end(struct vif *v)
 {
 	struct vnet_domain *b = v->b;
 
-	if (v->port) {
-		if (!vnet_port_remove(v->port))
-			return false;
-		v->port = NULL;
-	}
+	if (!vnet_port_remove(v->port))
+		return false;
+	v->port = NULL;
 	b->slot[v->slot] = NULL;
 	b->used &= ~BIT(v->slot);
 	vif_put(v);
 	return true;
 }
 
-/* False: again. b->lock held. */
-static bool look(struct vif *v)
+/* Whatever its guest wishes. False: again, which its work does. b->lock held. */
+static bool end_by_force(struct vif *v)
+{
+	bool gone = false;
+
+	v->removing = true;
+	vnet_port_stop(v->port);
+	if (!v->tx.page || vif_disconnect(v)) {
+		forget_nodes(v);
+		gone = end(v);
+	}
+	if (!gone)
+		slot_work_later(&v->b->work, BIT(v->slot));
+	return gone;
+}
+
+/* b->lock held. */
+static void look(struct vif *v)
 {
 	const struct device dev = node(v);
 	unsigned int front = device_front_state(&dev);
@@ -191,11 +205,10 @@ static bool look(struct vif *v)
 		    front == XenbusStateInitialising;
 
 	if (v->tx.page && (none || v->closing) && !vif_disconnect(v))
-		return true; /* the last frame brings us back */
+		return; /* the last frame brings us back */
 	if (v->removing && none) {
-		vnet_port_stop(v->port);
-		forget_nodes(v);
-		return end(v);
+		end_by_force(v);
+		return;
 	}
 	if (v->removing || front == XenbusStateClosing) {
 		set_state(v, XenbusStateClosing);
@@ -208,7 +221,6 @@ static bool look(struct vif *v)
 	}
 	if (v->tx.page)
 		read_hold(v);
-	return true;
 }
 
 static void look_at(struct slot_work *w, unsigned int i)
@@ -220,8 +232,7 @@ static void look_at(struct slot_work *w, unsigned int i)
 	v = b->slot[i];
 	if (v && !domain_is_dying(b->d)) {
 		vif_get(v);
-		if (!look(v))
-			slot_work_later(w, BIT(i));
+		look(v);
 	} else {
 		v = NULL;
 	}
@@ -319,7 +330,7 @@ static int add_port(struct vif *v, const struct xeno_ctl_vnet_set *u)
 	}
 }
 
-/* b->lock held. */
+/* The slot keeps a reference to v from the moment when others may send to it. b->lock held. */
 static int insert(struct vnet_domain *b, struct vif *v, const struct xeno_ctl_vnet_set *u)
 {
 	int err;
@@ -333,18 +344,14 @@ static int insert(struct vnet_domain *b, struct vif *v, const struct xeno_ctl_vn
 	err = add_port(v, u);
 	if (err)
 		return err;
+	b->slot[v->slot] = vif_get(v);
+	b->used |= BIT(v->slot);
 	err = put_back(v);
 	if (!err)
 		err = put_front(v);
-	if (err) {
-		forget_nodes(v);
-		vnet_port_stop(v->port);
-		vnet_port_remove(v->port); /* has no connections yet */
-		return err;
-	}
-	b->slot[v->slot] = v;
-	b->used |= BIT(v->slot);
-	return 0;
+	if (err)
+		end_by_force(v);
+	return err;
 }
 
 static int update(struct vnet_domain *b, const struct xeno_ctl_vnet_set *u)
@@ -377,7 +384,7 @@ int vnet_set(struct domain *d, const struct xeno_ctl_vnet_set *u)
 	spin_lock(&b->lock);
 	err = new ? insert(b, v, u) : update(b, u);
 	spin_unlock(&b->lock);
-	if (new &&err)
+	if (new)
 		vif_put(v);
 	return err;
 }
@@ -394,15 +401,11 @@ int vnet_remove(struct domain *d, const struct xeno_ctl_vnet_remove *u)
 	v = find(b, u->handle);
 	if (!v) {
 		err = -ENOENT;
+	} else if (u->force) {
+		err = end_by_force(v) ? 0 : -EAGAIN;
 	} else {
 		v->removing = true;
-		if (!u->force) {
-			slot_work_later(&b->work, BIT(v->slot));
-		} else {
-			vnet_port_stop(v->port);
-			if ((v->tx.page && !vif_disconnect(v)) || (forget_nodes(v), !end(v)))
-				err = -EAGAIN;
-		}
+		slot_work_later(&b->work, BIT(v->slot));
 	}
 	spin_unlock(&b->lock);
 	return err;
@@ -471,8 +474,7 @@ bool vnet_relinquish(struct domain *d)
 
 		if (!v)
 			continue;
-		if (v->port)
-			vnet_port_stop(v->port);
+		vnet_port_stop(v->port);
 		if ((v->tx.page && !vif_disconnect(v)) || !end(v))
 			done = false;
 	}

@@ -338,6 +338,7 @@ static bool alive(unsigned int port)
 
 static void quotas(void)
 {
+	unsigned int pos = 0;
 	struct frame f;
 
 	make_table(64, 16);
@@ -364,7 +365,8 @@ static void quotas(void)
 	CHECK(vnet_ct_limit(ct, 2, 4) == 0 && vnet_ct_limit(ct, 0, 32) == -ENOSPC);
 	make_ports(&f, 17, A2, 9, B, 54, 0, 0);
 	CHECK(!pass(&f, IN_A2, 2, WIRE, 2, &none, false) && why == VNET_CT_LIMIT);
-	CHECK(!vnet_ct_drop(ct, 2, 5) && vnet_ct_drop(ct, 2, 100) && vnet_ct_count(ct, 2) == 0);
+	CHECK(!vnet_ct_forget(ct, IN_A2, &pos, 5) && vnet_ct_forget(ct, IN_A2, &pos, 100));
+	CHECK(vnet_ct_count(ct, 2) == 0);
 	CHECK(vnet_ct_limit(ct, 0, 32) == 0 && vnet_ct_limit(ct, 0, 37) == -ENOSPC);
 	moment += SECONDS(9000);
 	vnet_ct_expire(ct, moment, 64);
@@ -390,6 +392,32 @@ static bool table_ok(unsigned int nr_owners)
 		if (count[i] != vnet_ct_count(ct, i) || count[i] > 16)
 			return false;
 	return true;
+}
+
+static void forget(uint32_t iface, unsigned int from)
+{
+	while (!vnet_ct_forget(ct, iface, &from, 7))
+		;
+}
+
+/* Others' connections to an interface that goes, are forgotten with it. */
+static void forgetting(void)
+{
+	struct frame f;
+
+	make_table(64, 16);
+	make_ports(&f, 17, B, 100, G, 53, 0, 0);
+	CHECK(pass(&f, WIRE, 0, IN_A, 0, &forward, false));
+	make_ports(&f, 17, A2, 100, A, 53, 0, 0);
+	CHECK(pass(&f, IN_A2, 2, IN_A, 2, &none, false));
+	make_ports(&f, 17, A2, 101, B, 53, 0, 0);
+	CHECK(pass(&f, IN_A2, 2, WIRE, 2, &none, false));
+	forget(IN_A, 0);
+	CHECK(vnet_ct_count(ct, 0) == 0 && vnet_ct_count(ct, 2) == 1);
+	make_ports(&f, 17, A2, 100, A, 53, 0, 0);
+	CHECK(pass(&f, IN_A2, 2, IN_A, 2, &none, false) && state == XENO_VNET_NEW);
+	CHECK(table_ok(4));
+	free(ct);
 }
 
 static void fuzz(void)
@@ -439,7 +467,7 @@ static void fuzz(void)
 		if (i % 16 == 0)
 			CHECK(table_ok(4));
 		if (!rnd(5000))
-			vnet_ct_drop(ct, owner, 3);
+			forget(in, (unsigned int)rnd(64));
 next:
 		free(exact);
 	}
@@ -447,8 +475,10 @@ next:
 		printf("new %lu, established %lu, related %lu, invalid %lu\n", seen[1], seen[2],
 		       seen[4], seen[8]);
 	CHECK(seen[1] > rounds / 50 && seen[2] > rounds / 50 && seen[4] && seen[8]);
+	forget(0, 0);
+	forget(1, 0);
 	for (unsigned int i = 0; i < 4; i++)
-		CHECK(vnet_ct_drop(ct, i, 64));
+		CHECK(vnet_ct_count(ct, i) == 0);
 	CHECK(table_ok(4));
 	free(ct);
 }
@@ -457,7 +487,7 @@ int main(int argc, char **argv)
 {
 	static const struct test t[] = { TEST(tcp_life), TEST(masquerade), TEST(forwarding),
 					 TEST(pings),	 TEST(errors),	   TEST(fragments),
-					 TEST(quotas),	 TEST(fuzz) };
+					 TEST(quotas),	 TEST(forgetting), TEST(fuzz) };
 
 	if (argc > 1)
 		rounds = strtoul(argv[1], NULL, 0);

@@ -65,7 +65,7 @@ struct vif {
 	struct vif_ring tx;
 	bool closing, broken;
 	struct vif_frame *free;
-	unsigned int in_flight; /* frames not answered, without `held` */
+	unsigned int in_flight; /* frames not answered */
 	bool starved;		/* stopped for want of a free frame */
 	struct vif_frame *held; /* waits for the limits */
 	struct vnet_bucket bytes, packets;
@@ -101,7 +101,7 @@ struct vnet_domain {
 struct vnet_batch {
 	struct list nic[NIC_MAX]; /* of struct nic_tx */
 	uint32_t nics;		  /* bit: that list is not empty */
-	struct list done;	  /* of struct vnet_frame, by tx.link: theirs is to be called */
+	struct list done;	  /* of struct vnet_frame, by wait: not needed any more */
 	struct vif *told[VNET_TOLD];
 	unsigned int nr_told;
 };
@@ -122,7 +122,7 @@ enum vif_taken {
 };
 /* Gives f to the guest, or loses it. Below RANK_VNET_RX. */
 enum vif_taken vif_give(struct vif *v, struct vnet_frame *f, struct vnet_batch *b);
-/* f, a frame of a ring or of the router, is not needed any more. No locks held. */
+/* f, a frame of a ring or of the router, is not needed any more. Below RANK_VNET_TX. */
 void vnet_frame_done(struct vnet_frame *f);
 /* Takes frames from the ring and routes them; gives what waits. No locks held, v referenced. */
 void vif_run(struct vif *v);

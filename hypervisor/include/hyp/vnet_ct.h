@@ -100,8 +100,11 @@ void vnet_ct_commit(struct vnet_ct *ct, const struct vnet_ct_hit *hit, const str
 void vnet_ct_rewrite(const struct vnet_ct_hit *hit, uint8_t *h, struct vnet_pkt *p);
 /* Looks at `budget` entries, in turns, and frees what has expired. */
 void vnet_ct_expire(struct vnet_ct *ct, s_time_t now, unsigned int budget);
-/* The owner goes: gives up at most budget of its connections. True: it has none left. */
-bool vnet_ct_drop(struct vnet_ct *ct, unsigned int owner, unsigned int budget);
+/*
+ * An interface goes: gives up the connections that come from it or lead to it. Looks at `budget`
+ * entries from *pos on, which moves, and begins with 0. True: there are no more.
+ */
+bool vnet_ct_forget(struct vnet_ct *ct, uint32_t iface, unsigned int *pos, unsigned int budget);
 
 /* -EINVAL: breaks what public/vnet.h says. */
 int vnet_nat_check(const struct xeno_vnet_nat *n);

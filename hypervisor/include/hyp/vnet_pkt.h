@@ -63,7 +63,8 @@
 	W(SYMMETRY, "sends more than it receives")                                                 \
 	W(CT_LIMIT, "too many connections")                                                        \
 	W(CT_PORTS, "no port free for translation")                                                \
-	W(CT_FRAGMENT, "fragment of no known packet")
+	W(CT_FRAGMENT, "fragment of no known packet")                                              \
+	W(CT_MOVED, "its connection led elsewhere")
 
 enum vnet_why {
 #define VNET_WHY(name, text) VNET_##name,

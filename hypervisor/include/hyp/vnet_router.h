@@ -51,6 +51,7 @@ struct vnet_port {
 	bool going;	/* no new packets; its connections are being forgotten */
 	uint32_t users; /* frames on their way to it; atomic */
 	uint32_t conns;
+	unsigned int forgotten; /* `going`: connections of the table that have been looked at */
 	/* Not locked: counters of which a few may be lost when CPUs race. */
 	struct xeno_vnet_stats stats;
 	uint64_t refused[VNET_NR_WHYS];
