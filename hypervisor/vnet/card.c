@@ -2,8 +2,9 @@
 /*
  * The way out of the router: to cards and guests that can take a frame as it is, and to those
  * that cannot. For these, large TCP frames are cut, checksums completed, and what may not
- * be kept is copied, into frames of the router's own. There is a fixed number of them; without
- * a free one a frame is lost.
+ * be kept is copied, into frames of the router's own. There is a fixed number of them, of which
+ * some are left to its answers; without a free one a frame is lost. They wait for cards, not for
+ * guests, who could keep them from others.
  *
  * Frames for a neighbour whose MAC is asked for wait here, not many and not long.
  */
@@ -13,6 +14,7 @@
 
 #define OWN_FRAMES 64 /* and for each card: */
 #define OWN_PER_CARD 128
+#define OWN_ANSWERS 16	/* not for copies and parts */
 #define PAYLOAD 1536	/* of an own frame */
 #define MOST_CUT 128	/* frames that one is cut into */
 #define MOST_WAITING 32 /* for neighbours of a card */
@@ -29,6 +31,7 @@ struct own_frame {
 
 static struct spinlock own_lock = SPINLOCK_INIT(RANK_LEAF, "frames");
 static struct own_frame *own_free;
+static unsigned int own_nr_free;
 
 /* What a card lends us while it hands on a frame. */
 static struct vnet_frame *lent[NIC_MAX];
@@ -40,14 +43,17 @@ static void own_sent(struct nic_tx *t, bool ok)
 	vnet_own_put(container_of(t, struct vnet_frame, tx));
 }
 
-static struct own_frame *own_get(void)
+/* NULL: there are no more than are to be left. */
+static struct own_frame *own_get(unsigned int leave)
 {
-	struct own_frame *o;
+	struct own_frame *o = NULL;
 
 	spin_lock(&own_lock);
-	o = own_free;
-	if (o)
+	if (own_nr_free > leave) {
+		o = own_free;
 		own_free = o->next;
+		own_nr_free--;
+	}
 	spin_unlock(&own_lock);
 	if (o) {
 		memset(&o->f.tx, 0, sizeof(o->f.tx));
@@ -65,6 +71,7 @@ void vnet_own_put(struct vnet_frame *f)
 	spin_lock(&own_lock);
 	o->next = own_free;
 	own_free = o;
+	own_nr_free++;
 	spin_unlock(&own_lock);
 }
 
@@ -83,7 +90,7 @@ static void set_pieces(struct own_frame *o, unsigned int head, unsigned int payl
 
 struct vnet_frame *vnet_own_get(const uint8_t *data, unsigned int len)
 {
-	struct own_frame *o = own_get();
+	struct own_frame *o = own_get(0);
 
 	if (!o)
 		return NULL;
@@ -169,7 +176,7 @@ static struct vnet_frame *copy_part(const struct vnet_frame *f, uint32_t off, ui
 				    unsigned int nth)
 {
 	unsigned int head = f->tx.gso_size ? f->p.data : min(f->tx.len, f->p.head + 0u);
-	struct own_frame *o = payload <= PAYLOAD ? own_get() : NULL;
+	struct own_frame *o = payload <= PAYLOAD ? own_get(OWN_ANSWERS) : NULL;
 
 	if (!o)
 		return NULL;
@@ -259,11 +266,17 @@ static void part_to_guest(struct vnet_port *p, struct vnet_frame *f, struct vnet
 		vnet_own_put(f);
 }
 
+/* What is lent stays as it is: it may go elsewhere, too. */
+static bool needs_parts(const struct vif *v, const struct vnet_frame *f)
+{
+	return f->tx.gso_size ? !v->takes_gso : f->lent && f->p.partial && v->wants_csum;
+}
+
 bool vnet_guest_send(struct vnet_port *p, struct vnet_frame *f, struct vnet_batch *b)
 {
 	struct vif *v = p->vif;
 
-	if (f->tx.gso_size && !v->takes_gso) {
+	if (needs_parts(v, f)) {
 		if (!each_part(f, part_to_guest, p, b))
 			p->stats.lost++;
 		return false;
@@ -304,7 +317,7 @@ static void stop_waiting(struct vnet_port *p, struct vnet_frame *f)
 	p->nr_waiting--;
 }
 
-void vnet_card_release(struct vnet_port *p, uint32_t addr, uint64_t mac, struct vnet_batch *b)
+void vnet_card_release(struct vnet_port *p, uint32_t addr, uint64_t mac, struct list *ready)
 {
 	struct list *l, *next;
 
@@ -315,6 +328,18 @@ void vnet_card_release(struct vnet_port *p, uint32_t addr, uint64_t mac, struct 
 			continue;
 		stop_waiting(p, f);
 		put48(f->h, mac);
+		list_add_tail(ready, &f->wait);
+	}
+}
+
+void vnet_card_send_ready(struct vnet_port *p, struct list *ready, struct vnet_batch *b)
+{
+	struct list *l, *next;
+
+	list_for_each_safe(l, next, ready) {
+		struct vnet_frame *f = list_entry(l, struct vnet_frame, wait);
+
+		list_del(l);
 		if (!vnet_card_send(p, f, b))
 			list_add_tail(&b->done, &f->wait);
 	}

@@ -7,7 +7,7 @@
  * A frame that is taken keeps its pages pinned by their grants until it is answered: copied to its
  * receiver, sent by a card, or refused. Most are answered at once. One that waits, for a
  * receiver's buffers or in a card's ring, holds one of VIF_FRAMES; without a free one the
- * interface waits, and nobody else. A receiver that lets frames wait for BACKLOG_TIME gets none in
+ * interface waits, and nobody else. Frames that are not of a ring do not wait here. A receiver that lets frames wait for BACKLOG_TIME gets none in
  * future until it offers buffers again: so a dead one costs its senders next to nothing.
  *
  * The first VNET_HEAD bytes of a frame are copied before they are looked at, and the copy is what
@@ -199,7 +199,7 @@ static enum vif_taken lose(struct vif *v)
 
 static enum vif_taken wait_for_buffers(struct vif *v, struct vnet_frame *f)
 {
-	if (f->lent || v->stuck || v->nr_backlog >= VIF_BACKLOG)
+	if (f->lent || !f->from || v->stuck || v->nr_backlog >= VIF_BACKLOG)
 		return lose(v);
 	f->since = now();
 	list_add_tail(&v->backlog, &f->wait);
@@ -737,7 +737,7 @@ const char *vif_connect(struct vif *v, const struct vif_front *front)
 	}
 	v->closing = v->broken = v->starved = v->stuck = false;
 	v->takes_sg = front->sg;
-	v->takes_gso = front->gso && front->sg;
+	v->takes_gso = front->gso && front->sg && !front->no_csum;
 	v->wants_csum = front->no_csum;
 	v->told_prod = v->rx.rsp_prod;
 	v->untold = 0;

@@ -46,9 +46,9 @@ struct trip {
 	uint8_t icmp_type, icmp_code;
 	/* A frame back to `in`, instead of p */
 	struct vnet_frame *answer;
-	bool echo; /* f itself has become the answer */
 	bool wait, ask;
-	uint64_t mac; /* of the receiver */
+	struct list ready; /* frames that have waited for what has come */
+	uint64_t mac;	   /* of the receiver */
 };
 
 static bool is_card(const struct vnet_port *p)
@@ -142,7 +142,7 @@ static enum vnet_why arp_arrived(struct trip *t, struct vnet_batch *b)
 	if (t->p->t.src && from && !is_card(router.port[from->port]))
 		return VNET_FORGED_ARP;
 	if (vnet_neigh_learn(t->in->neighs, t->p, t->now, &ask))
-		vnet_card_release(t->in, t->p->t.src, t->p->sha, b);
+		vnet_card_release(t->in, t->p->t.src, t->p->sha, &t->ready);
 	if (ask)
 		vnet_card_ask(t->in, t->p->t.src, b);
 	if (t->p->arp_op == 1 && answers_for(t->in, t->p->t.dst)) {
@@ -389,7 +389,6 @@ static enum vnet_why packet_sent(struct trip *t)
 	if (t->in->addr && t->p->t.dst == t->in->addr) {
 		if (!vnet_icmp_echo(t->h, t->p))
 			return unreachable(t, 3, VNET_NO_ROUTE);
-		t->echo = true;
 		t->out = t->in;
 		t->mac = t->in->who.mac;
 		return VNET_OK;
@@ -532,6 +531,7 @@ static void start(struct trip *t, struct vnet_port *in, struct vnet_frame *f)
 	*t = (struct trip){ .in = in, .f = f, .p = &f->p, .h = f->h, .now = now() };
 	t->dst = f->p.t.dst;
 	t->dport = f->p.t.dport;
+	list_init(&t->ready);
 }
 
 bool vnet_route_sent(struct vif *v, struct vnet_frame *f, struct vnet_batch *b)
@@ -562,6 +562,7 @@ void vnet_route_arrived(struct vnet_port *p, struct vnet_frame *f, struct vnet_b
 	if (!why)
 		why = arrived(&t, b);
 	conclude(&t, why, b);
+	vnet_card_send_ready(p, &t.ready, b);
 }
 
 /* --- explaining */

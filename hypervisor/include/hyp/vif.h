@@ -168,8 +168,10 @@ bool vnet_guest_send(struct vnet_port *p, struct vnet_frame *f, struct vnet_batc
 /* A frame of the router's own: len bytes at data, at most VNET_HEAD. NULL: there is none free. */
 struct vnet_frame *vnet_own_get(const uint8_t *data, unsigned int len);
 void vnet_own_put(struct vnet_frame *f);
-/* Frames that wait for the neighbour with that address get its MAC, and go. Router locked. */
-void vnet_card_release(struct vnet_port *p, uint32_t addr, uint64_t mac, struct vnet_batch *b);
+/* Frames that wait for the neighbour with that address get its MAC, and go to ready. Router locked. */
+void vnet_card_release(struct vnet_port *p, uint32_t addr, uint64_t mac, struct list *ready);
+/* They are sent: as vnet_card_send(), but that no caller has them. */
+void vnet_card_send_ready(struct vnet_port *p, struct list *ready, struct vnet_batch *b);
 /* Those that have waited long enough are lost. Router locked. */
 void vnet_card_expire(struct vnet_port *p, struct vnet_batch *b);
 /* f waits for neighbour f->next_hop. False: it cannot. Router locked. */
