@@ -338,7 +338,7 @@ def destroyed(name):
             settles_at(host, before)
             far(host, "10.0.0.11", "killall pump")
             host.must("xenctl net list")
-            far(host, "10.0.0.11", f"pump serve {PUMP} >/dev/null 2>&1 &")
+            far(host, "10.0.0.11", f"(pump serve {PUMP} >/dev/null 2>&1 &)")
         far_must(host, "10.0.0.11", f"pump take {OUTSIDE} {outside} 4096")
         host.power_off()
 
