@@ -5,8 +5,9 @@
 #include <hyp/domain.h>
 #include <hyp/lib.h>
 
-#define LOOKS 4 /* at slots in one go */
-#define REST 3	/* times as long as that took, at most: */
+#define LOOKS 4 /* at slots in one go, none of them after: */
+#define LONG MICROSECS(200)
+#define REST 3 /* times as long as that took, at most: */
 #define MAX_REST MILLISECS(1)
 
 /* Takes the next slot in turn from what is to do. False: there is none. */
@@ -27,13 +28,14 @@ static bool look_at_some(void *data)
 {
 	struct slot_work *w = data;
 	struct domain *d = w->d;
-	s_time_t began = now(), ended;
+	s_time_t began = now(), ended = began;
 	unsigned int slot;
 
 	__atomic_store_n(&w->due, false, __ATOMIC_SEQ_CST);
-	for (unsigned int n = 0; n < LOOKS && take_slot(w, &slot); n++)
+	for (unsigned int n = 0; n < LOOKS && ended - began < LONG && take_slot(w, &slot); n++) {
 		w->look(w, slot);
-	ended = now();
+		ended = now();
+	}
 	WRITE_ONCE(w->rested, ended + min(REST * (ended - began), MAX_REST));
 	if (__atomic_load_n(&w->todo, __ATOMIC_SEQ_CST))
 		slot_work_later(w, 0);

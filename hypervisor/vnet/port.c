@@ -15,6 +15,7 @@
 #define TICK SECONDS(1)
 #define EXPIRE 2048	  /* connections looked at in a tick */
 #define ICMP_RATE 100	  /* errors per second for an interface */
+#define DHCP_RATE 50	  /* messages per second from an interface to domain 0 */
 #define RDRAND (1u << 30) /* cpuid(1).ecx */
 
 static struct timer tick_timer;
@@ -154,6 +155,13 @@ static int place_free(const struct xeno_ctl_vnet_set *u)
 	return u->flags & XENO_VNETF_SERVER && router.server ? -EBUSY : 0;
 }
 
+static void init_port(struct vnet_port *p)
+{
+	list_init(&p->waiting);
+	vnet_bucket_init(&p->icmp, ICMP_RATE, ICMP_RATE, now());
+	vnet_bucket_init(&p->dhcp, DHCP_RATE, DHCP_RATE, now());
+}
+
 static int install(struct vnet_port *p, unsigned int conns)
 {
 	int err;
@@ -218,8 +226,7 @@ int vnet_port_add(struct vif *v, const struct xeno_ctl_vnet_set *u)
 		return -ENOMEM;
 	p->id = XENO_VNET_VIF(v->d->id, v->handle);
 	p->vif = v;
-	list_init(&p->waiting);
-	vnet_bucket_init(&p->icmp, ICMP_RATE, ICMP_RATE, now());
+	init_port(p);
 	v->port = p; /* once others see the port, frames come */
 	router_lock();
 	err = add_locked(p, u);
@@ -474,8 +481,7 @@ static void add_card(struct nic *n)
 		p->nic = n;
 		p->who.mac = get48(n->mac);
 		p->neighs->key = random64() | 1;
-		list_init(&p->waiting);
-		vnet_bucket_init(&p->icmp, ICMP_RATE, ICMP_RATE, now());
+		init_port(p);
 		router_lock();
 		err = install(p, router.conns / 4 / nic_count());
 		router_unlock();

@@ -25,7 +25,8 @@
 #include <hyp/vif.h>
 #include <public/io/ring.h>
 
-#define VISIT 64 /* frames taken in one go */
+#define VISIT 1024    /* work of one go: slots, pieces that a frame is cut into, and: */
+#define FRAME_WORK 16 /* for each frame */
 #define BACKLOG_TIME MILLISECS(500)
 #define EXTRAS 4
 #define ETH_HEADER 14
@@ -86,6 +87,7 @@ static void fill_buffer(struct vif *v, struct reader *r, uint32_t n, uint16_t fl
 	mfn_t mfn;
 
 	memcpy(&req, rx_slot(v, v->rx.req_cons++), sizeof(req));
+	barrier(); /* read once */
 	if (!grant_pin(v->d, req.gref, DOMID_HYP, false, &mfn)) {
 		read_frame(r, mfn_to_virt(mfn), n);
 		grant_unpin(v->d, req.gref, false, mfn);
@@ -373,6 +375,7 @@ static bool next_slot(struct vif *v, uint32_t prod, void *slot)
 		return false;
 	}
 	memcpy(slot, tx_slot(v, v->tx.req_cons++), sizeof(struct netif_tx_request));
+	barrier(); /* read once */
 	return true;
 }
 
@@ -573,14 +576,22 @@ static void send(struct vif *v, struct vif_frame *q, struct vnet_batch *b)
 	answer(v, q);
 }
 
+static int work_of(const struct vif_frame *q)
+{
+	const struct nic_tx *t = &q->f.tx;
+
+	return FRAME_WORK + q->nr_ids + (t->gso_size ? (int)(t->len / t->gso_size) : 0);
+}
+
 /* False: there may be more. */
 static bool take_frames(struct vif *v, struct vnet_batch *b)
 {
-	for (unsigned int n = 0; n < VISIT; n++) {
+	for (int left = VISIT; left > 0;) {
 		struct vif_frame *q = next_frame(v);
 
 		if (!q)
 			return true;
+		left -= work_of(q);
 		send(v, q, b);
 	}
 	return false;

@@ -11,7 +11,8 @@
  * it came from, and told to domain 0, a few a second.
  *
  * DHCP is not routed: a domain's requests go to the interface with SERVER, or for a card's
- * UPLINK to that card, answers to whom they name; no rule is asked.
+ * UPLINK to that card, answers to whom they name; no rule is asked. So a domain asks for
+ * itself only, and not often.
  */
 #include <hyp/lib.h>
 #include <hyp/vif.h>
@@ -19,7 +20,9 @@
 #define COPIES 2 /* of a packet, to domains that may see it */
 #define DHCP_SERVER 67
 #define DHCP_CLIENT 68
-#define DHCP_CHADDR 28 /* the client's MAC in a message */
+#define DHCP_REQUEST 1 /* a message's first byte */
+#define DHCP_GIADDR 24 /* in a message: a relay's address */
+#define DHCP_CHADDR 28 /* the client's MAC */
 
 struct vnet_router router = { .lock = SPINLOCK_INIT(RANK_ROUTER, "router") };
 
@@ -83,19 +86,44 @@ static struct vnet_port *dhcp_receiver(const struct vnet_port *in, const struct 
 {
 	bool to_server = p->t.sport == DHCP_CLIENT && p->t.dport == DHCP_SERVER;
 	bool to_client = p->t.sport == DHCP_SERVER && p->t.dport == DHCP_CLIENT;
+	const struct vnet_port *client = is_card(in) ? in->uplink : in;
 	bool all = p->t.dst == ~0u;
 
 	if (p->t.proto != VNET_IP_UDP || !p->has_l4 || p->fragment)
 		return NULL;
-	if (to_server && in->flags & XENO_VNETF_UPLINK)
-		return all ? in->uplink : NULL;
-	if (to_server && in->flags & XENO_VNETF_DHCP && router.server)
-		return all || vnet_is_own(&router.server->who, p->t.dst) ? router.server : NULL;
-	if (to_client && is_card(in))
-		return in->uplink;
 	if (to_client && in == router.server && p->data + DHCP_CHADDR + 6u <= p->head)
 		return client_with(get48(h + p->data + DHCP_CHADDR));
+	if (!client || !(client->flags & XENO_VNETF_DHCP))
+		return NULL;
+	if (is_card(in))
+		return to_client ? in->uplink : NULL;
+	if (to_server && in->flags & XENO_VNETF_UPLINK)
+		return all ? in->uplink : NULL;
+	if (to_server && router.server)
+		return all || vnet_is_own(&router.server->who, p->t.dst) ? router.server : NULL;
 	return NULL;
+}
+
+/* A request of the domain's own: others' leases are not its business, nor whom a relay serves. */
+static bool dhcp_asks(const struct vnet_port *in, const struct vnet_pkt *p, const uint8_t *h)
+{
+	const uint8_t *m = h + p->data;
+
+	return p->data + DHCP_CHADDR + 6u <= p->head && m[0] == DHCP_REQUEST &&
+	       !get32(m + DHCP_GIADDR) && get48(m + DHCP_CHADDR) == in->who.mac;
+}
+
+static enum vnet_why to_dhcp(struct trip *t, struct vnet_port *to)
+{
+	bool to_dom0 = to == router.server || is_card(t->in);
+
+	if (to == router.server && !dhcp_asks(t->in, t->p, t->h))
+		return VNET_FORGED_MAC;
+	if (to_dom0 && !vnet_bucket_take(&t->in->dhcp, 1, t->now))
+		return VNET_LIMIT;
+	t->out = to;
+	t->mac = is_card(to) ? VNET_MAC_BROADCAST : to->who.mac;
+	return VNET_OK;
 }
 
 /* --- ARP */
@@ -372,20 +400,12 @@ static enum vnet_why check_offload(struct vnet_frame *f)
 	return VNET_OK;
 }
 
-static void to_dhcp(struct trip *t, struct vnet_port *to)
-{
-	t->out = to;
-	t->mac = is_card(to) ? VNET_MAC_BROADCAST : to->who.mac;
-}
-
 static enum vnet_why packet_sent(struct trip *t)
 {
 	struct vnet_port *dhcp = dhcp_receiver(t->in, t->p, t->h);
 
-	if (dhcp) {
-		to_dhcp(t, dhcp);
-		return VNET_OK;
-	}
+	if (dhcp)
+		return to_dhcp(t, dhcp);
 	if (t->in->addr && t->p->t.dst == t->in->addr) {
 		if (!vnet_icmp_echo(t->h, t->p))
 			return unreachable(t, 3, VNET_NO_ROUTE);
@@ -421,10 +441,8 @@ static enum vnet_why arrived(struct trip *t, struct vnet_batch *b)
 	if (from && !is_card(router.port[from->port]))
 		return VNET_FORGED_IP;
 	dhcp = dhcp_receiver(t->in, t->p, t->h);
-	if (dhcp) {
-		to_dhcp(t, dhcp);
-		return VNET_OK;
-	}
+	if (dhcp)
+		return to_dhcp(t, dhcp);
 	if (t->p->dmac & VNET_MAC_GROUP)
 		return VNET_DEST;
 	return decide(t);

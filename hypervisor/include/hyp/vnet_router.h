@@ -45,6 +45,7 @@ struct vnet_port {
 	struct vnet_port *uplink; /* of a card: whose place it is; and the other way round */
 	struct vnet_symmetry symmetry;
 	struct vnet_bucket icmp;    /* errors that the router sends to it */
+	struct vnet_bucket dhcp;    /* messages of it for domain 0 */
 	struct vnet_neighs *neighs; /* of a card */
 	struct list waiting;	    /* frames for neighbours whose address is asked for */
 	unsigned int nr_waiting;
