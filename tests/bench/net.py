@@ -18,11 +18,10 @@ net-    nbench.c: guest to guest, guest to domain 0, native Linux's loopback; on
         pps: datagrams of 64 bytes received in a flood; icount: instructions per KiB, round
         trip, datagram. In domain 0 of real Xen's guest Debian's kernel has bridge and netback,
         which let everything pass; Xeno tracks connections, and translates addresses for a card.
-net-*nic-  A card and, outside, a program on the host behind QEMU's user network, which runs on
-        the host's other CPU and is a limit itself; wall: virtio-net. icount: an e1000 and
-        QEMU's own TFTP server, which answer within the write to the card's register: no time
-        passes that is not instructions. It has datagrams only, and those of pps are counted as
-        they are sent.
+net-*nic-  virtio-net and QEMU's user network. wall: with a program on the host, which runs on its
+        other CPU and is a limit itself. icount: with QEMU's TFTP server, and the card is made
+        to send at once, so no time passes that is not instructions; datagrams only, and those
+        of pps are counted as they are sent.
 net-rules-  Instructions of a datagram from domain 0 to a guest with so many rules. None but the
         last fits, and all are of domain 0's interface."""
 
@@ -30,13 +29,14 @@ net-rules-  Instructions of a datagram from domain 0 to a guest with so many rul
 PARTS = {
     "net": (("icount", "wall"), [], None),
     "nic": (("wall",), ["-device", "virtio-net-pci,netdev=n"], None),
-    "e1000": (("icount",), ["-device", "e1000,mitigation=off,netdev=n"], None),
+    "wire": (("icount",), ["-device", "virtio-net-pci,ioeventfd=off,tx=timer,x-txtimer=1,netdev=n"],
+             None),
     "rules": (("icount",), [], None),
 }
 SYSTEMS = {
     "net": "native|xeno-guest|xen-guest",
     "nic": "native|(xeno|xen)-(dom0|guest)",
-    "e1000": "native|(xeno|xen)-(dom0|guest)",
+    "wire": "native|(xeno|xen)-(dom0|guest)",
     "rules": "xeno-guest",
 }
 # Rows: net-PATH-TEST. A path and, in a guest, where its server is.
@@ -44,7 +44,7 @@ TESTS = ("tcp", "tcp-in", "rtt", "udp-rtt", "pps")
 DATAGRAMS = ("udp-rtt", "pps")
 GUEST_PATHS = {"guest-guest": "10.0.0.6", "guest-dom0": "10.0.0.2"}
 PATHS = {"net": ("loopback", *GUEST_PATHS), "nic": ("nic", "guest-nic"),
-         "e1000": ("nic", "guest-nic")}
+         "wire": ("nic", "guest-nic")}
 RULES = ("net-rules-1", "net-rules-100", "net-rules-10000")
 PAIRS = [("xeno-guest", "native"), ("xen-guest", "native"), ("xeno-guest", "xen-guest"),
          ("xeno-dom0", "native")]
@@ -54,7 +54,7 @@ TFTP_FILE = 1 << 19
 
 def names(part, path):
     """The rows of a path."""
-    return [f"net-{path}-{test}" for test in (DATAGRAMS if part == "e1000" else TESTS)]
+    return [f"net-{path}-{test}" for test in (DATAGRAMS if part == "wire" else TESTS)]
 
 
 def all_names(part):
@@ -92,7 +92,7 @@ def outside(folder, part):
                 yield ["-netdev", "user,id=n"], f"10.0.2.2:{port}"
             finally:
                 server.kill()
-    elif part == "e1000":
+    elif part == "wire":
         with tempfile.TemporaryDirectory() as root:
             with open(os.path.join(root, "nbench"), "wb") as file:
                 file.write(bytes(TFTP_FILE))

@@ -22,7 +22,7 @@ packages='xen-utils-4.17 xenstore-utils libxenmisc4.17 libxencall1 libxendevicem
 programs='xl xenstored xenconsoled xenconsole xen-init-dom0 xenstore'
 links='xenstore-read xenstore-write'
 modules='xenfs xen-privcmd xen-evtchn xen-gntdev xen-gntalloc xen-blkback xen-blkfront
-	xen-netfront brd virtio_pci virtio_blk ahci sd_mod nvme xen-netback bridge virtio_net e1000'
+	xen-netfront brd virtio_pci virtio_blk ahci sd_mod nvme xen-netback bridge virtio_net'
 
 fetch()
 {

@@ -343,6 +343,46 @@ def destroyed(name):
         host.power_off()
 
 
+@case("net-plug")
+def plug(name):
+    """A second interface of a running guest: it asks for its address and answers there; unplugged,
+    it leaves nothing."""
+    with machine(name, card()) as host:
+        host.shell("dom0")
+        lease(host)
+        guest(host, "one", "10.0.0.11")
+        host.must("ping -c 2 -W 5 10.0.0.11")
+        before = free_kib(host)
+        for _ in range(3):
+            host.must("xenctl network-attach one ip=10.0.0.6")
+            host.must("for i in $(seq 30); do ping -c 1 -W 1 10.0.0.6 && break; done", 60)
+            host.must("sleep 2")  # not in the middle of its start
+            if " 10.0.0.6/24" not in far_must(host, "10.0.0.11", "ip addr show eth1"):
+                raise Failure("the second interface has another address")
+            for address in ("10.0.0.6", "10.0.0.11"):
+                host.must(f"pump give {address} {PUMP} 1024")
+            host.must("xenctl network-detach one 1")
+            if not host.run("ping -c 1 -W 2 10.0.0.6")[0]:
+                raise Failure("it answers after it was unplugged")
+            settles_at(host, before)
+        far_must(host, "10.0.0.11", "ping -c 2 -W 5 10.0.0.1")
+        host.power_off()
+
+
+@case("net-prefix")
+def other_prefix(name):
+    """xeno.net on the boot line: the guests' network has other addresses."""
+    with machine(name, card(), linux_args="console=hvc0 xeno.net=172.20.5") as host:
+        host.shell("dom0")
+        lease(host)
+        if demo1(host) != "172.20.5.100":
+            raise Failure("demo1 has another address")
+        for other in ("172.20.5.1", "172.20.5.2", OUTSIDE):
+            host.must(f"ping -c 2 -W 5 {other}")
+        leave(host)
+        host.power_off()
+
+
 @case("net-no-card")
 def no_card(name):
     """Without a card the guests reach each other and domain 0, and the start waits for nothing."""

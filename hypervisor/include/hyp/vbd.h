@@ -78,7 +78,7 @@ struct vblk_domain {
 	struct domain *d;
 	struct spinlock lock;
 	struct slot_work work; /* looks at what the task shall look at */
-	uint64_t used;	    /* slots; changed under both locks, as they are */
+	uint64_t used;	       /* slots; changed under both locks, as they are */
 	struct vbd *slot[XENO_VBLK_MAX_DEVICES];
 };
 _Static_assert(XENO_VBLK_MAX_DEVICES == 64, "slots in a word");
