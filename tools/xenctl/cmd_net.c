@@ -290,13 +290,17 @@ static void only_domain(const struct net_row *r, void *data)
 static int list(const char *domain, bool json)
 {
 	struct only o = { .fn = json ? list_json : list_line };
+	struct xeno_ctl_vnet_nic nic;
 	struct xeno_ctl_info info;
 	const char *sep = "";
+	int err;
 
 	o.data = &sep;
 	if (domain)
 		o.domid = find_domain(domain, &info);
-	hyp_data(); /* no heading without a hypervisor */
+	err = hyp_vnet_nic_info(0, &nic);
+	if (err && err != -ENOENT) /* no heading without a network */
+		return net_error("list", "the interfaces", err);
 	if (json)
 		printf("[");
 	else
@@ -415,17 +419,33 @@ static void show_row(const struct net_row *r, void *data)
 	show_rules(r->iface);
 }
 
+static void show_route(const struct xeno_vnet_route *r, bool json, bool first)
+{
+	char to[NET_ADDR_MAX], via[NET_ADDR_MAX], iface[NET_NAME_MAX];
+
+	net_prefix_text(r->addr, r->len, to);
+	net_iface_name(r->iface, iface);
+	net_addr_text(r->gateway, via);
+	if (json)
+		printf("%s\n  {\"to\": \"%s\", \"interface\": \"%s\", \"via\": \"%s\"}",
+		       first ? "" : ",", to, iface, via);
+	else
+		printf("route %s on %s%s%s\n", to, iface, r->gateway ? " via " : "",
+		       r->gateway ? via : "");
+}
+
 /* The network of net.conf, and the routes. */
 static int show_network(bool json)
 {
-	char addr[4][NET_ADDR_MAX], iface[NET_NAME_MAX];
+	char addr[4][NET_ADDR_MAX];
 	const struct xeno_vnet_route *r;
 	struct net_conf n;
 	uint32_t nr;
 	void *p;
 	int err;
 
-	net_conf_read(&n);
+	if (net_conf_read(&n))
+		return EXIT_FAILURE;
 	err = hyp_vnet_list_get(XENO_VNET_LIST_ROUTES, sizeof(*r), &p, &nr);
 	if (err)
 		return net_error("list", "the routes", err);
@@ -437,10 +457,7 @@ static int show_network(bool json)
 	       net_addr_text(n.gateway, addr[1]), net_addr_text(n.pool_first, addr[2]),
 	       net_addr_text(n.pool_last, addr[3]));
 	for (uint32_t i = 0; i < nr; i++)
-		printf(json ? "%s\n  {\"to\": \"%s\", \"interface\": \"%s\", \"via\": \"%s\"}" :
-			      "%sroute %s on %s via %s\n",
-		       json && i ? "," : "", net_prefix_text(r[i].addr, r[i].len, addr[0]),
-		       net_iface_name(r[i].iface, iface), net_addr_text(r[i].gateway, addr[1]));
+		show_route(&r[i], json, !i);
 	if (json)
 		printf("\n]}\n");
 	free(p);

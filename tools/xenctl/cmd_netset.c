@@ -47,7 +47,7 @@ static int make_uplinks(void)
 	}
 	if (err && err != -ENOENT) {
 		net_error("list", "the cards", err);
-		return -1;
+		return err;
 	}
 	return ret;
 }
@@ -87,12 +87,14 @@ int net_setup(int argc, char **argv __attribute__((unused)))
 
 	if (argc != 1)
 		return EXIT_USAGE;
-	net_conf_read(&conf);
+	if (net_conf_read(&conf))
+		return EXIT_FAILURE;
 	lock = net_lock();
 	if (lock < 0)
 		return EXIT_FAILURE;
 	ret = make_uplinks();
-	ret = make_inner(&conf) || load_rules() ? -1 : ret;
+	if (ret != -ENOSYS)
+		ret = make_inner(&conf) || load_rules() ? -1 : ret;
 	net_unlock(lock);
 	if (!ret)
 		net_changed();

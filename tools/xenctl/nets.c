@@ -224,6 +224,26 @@ const char *net_uplink_path(uint32_t nic)
 	return path;
 }
 
+int net_conf_read(struct net_conf *n)
+{
+	struct xlcfg c = { 0 };
+	char why[XLCFG_ERR];
+	size_t len;
+	int err;
+	char *text = (char *)read_file(NET_CONF, CONF_BYTES, &len, &err);
+
+	if (!text && err != -ENOENT) {
+		report("%s: %s", NET_CONF, strerror(-err));
+		return -1;
+	}
+	err = (text && xlcfg_parse(&c, text, len, why)) || netconf_from(n, &c, why) ? -1 : 0;
+	if (err)
+		report("%s: %s", NET_CONF, why);
+	free(text);
+	xlcfg_free(&c);
+	return err;
+}
+
 /* --- from text to the hypervisor */
 
 /* The text's own routes come first. */
@@ -236,6 +256,20 @@ static void add_route(struct netlists *l, const struct xeno_vnet_route *r)
 		l->route_line[l->nr_routes] = 0;
 		l->routes[l->nr_routes++] = *r;
 	}
+}
+
+/* What is for nobody in the guests' network ends at domain 0, and not on the outer wire. */
+static int add_network(struct netlists *l)
+{
+	struct xeno_vnet_route r = { .iface = XENO_VNET_VIF(0, NET_INNER) };
+	struct net_conf n;
+
+	if (net_conf_read(&n))
+		return -1;
+	r.addr = n.network;
+	r.len = n.network_len;
+	add_route(l, &r);
+	return 0;
 }
 
 static int add_uplinks(struct netlists *l)
@@ -278,14 +312,18 @@ static int put_list(const struct netrules *r, const char *path, enum xeno_vnet_l
 	return -1;
 }
 
+/* -1: nothing has changed; -2: some lists have. */
 static int put_lists(const struct netrules *r, const char *path, const struct netlists *l)
 {
-	return put_list(r, path, XENO_VNET_LIST_NATS, l->nats, sizeof(l->nats[0]), l->nr_nats,
-			l->nat_line) ||
-	       put_list(r, path, XENO_VNET_LIST_ROUTES, l->routes, sizeof(l->routes[0]),
+	if (put_list(r, path, XENO_VNET_LIST_NATS, l->nats, sizeof(l->nats[0]), l->nr_nats,
+		     l->nat_line))
+		return -1;
+	return put_list(r, path, XENO_VNET_LIST_ROUTES, l->routes, sizeof(l->routes[0]),
 			l->nr_routes, l->route_line) ||
-	       put_list(r, path, XENO_VNET_LIST_RULES, l->rules, sizeof(l->rules[0]), l->nr_rules,
-			l->rule_line);
+			       put_list(r, path, XENO_VNET_LIST_RULES, l->rules,
+					sizeof(l->rules[0]), l->nr_rules, l->rule_line) ?
+		       -2 :
+		       0;
 }
 
 void net_update_from(struct xeno_ctl_vnet_set *u, const struct xeno_ctl_vnet_info *v)
@@ -343,14 +381,14 @@ int net_put(const struct net_text *t, const char *path)
 		report("%s: out of memory", path);
 		return -1;
 	}
-	ret = add_uplinks(&l) || put_lists(&t->rules, path, &l) ? -1 : 0;
+	ret = add_network(&l) || add_uplinks(&l) ? -1 : put_lists(&t->rules, path, &l);
 	netlists_free(&l);
 	if (ret)
-		return -1;
+		return ret;
 	each_domain(put_symmetry, &g);
 	if (g.err)
 		net_error("set the symmetry guard of", "an interface", g.err);
-	return g.err ? -1 : 0;
+	return g.err ? -2 : 0;
 }
 
 int net_put_again(void)
@@ -369,13 +407,16 @@ int net_put_again(void)
 static int replace(const struct net_text *t, const char *name)
 {
 	char new[256];
+	int ret;
 
 	if (write_new(NET_RULES, t->rules.text, t->rules.len, new, sizeof(new)))
 		return -1;
-	if (!net_put(t, name))
+	ret = net_put(t, name);
+	if (!ret)
 		return put_in_place(new, NET_RULES);
 	unlink(new);
-	net_put_again();
+	if (ret == -2)
+		net_put_again();
 	return -1;
 }
 
@@ -394,22 +435,6 @@ int net_replace(const char *text, size_t len, const char *name)
 }
 
 /* --- interfaces of domains */
-
-void net_conf_read(struct net_conf *n)
-{
-	struct xlcfg c = { 0 };
-	char why[XLCFG_ERR];
-	size_t len;
-	int err;
-	char *text = (char *)read_file(NET_CONF, CONF_BYTES, &len, &err);
-
-	if (!text && err != -ENOENT)
-		die("%s: %s", NET_CONF, strerror(-err));
-	if ((text && xlcfg_parse(&c, text, len, why)) || netconf_from(n, &c, why))
-		die("%s: %s", NET_CONF, why);
-	free(text);
-	xlcfg_free(&c);
-}
 
 /* Addresses that are somebody's. */
 struct taken {
@@ -511,7 +536,8 @@ int net_attach(uint16_t domid, const char *domain, uint32_t handle, struct vif_s
 	struct net_conf conf;
 	int error;
 
-	net_conf_read(&conf);
+	if (net_conf_read(&conf))
+		return net_fail(err, "%s is wrong", NET_CONF);
 	memcpy(u.addr, s->addr, sizeof(u.addr));
 	for (uint32_t i = 0; i < s->nr_addrs; i++)
 		if (!((s->addr[i].addr ^ conf.gateway) & net_mask(s->addr[i].len)))
@@ -572,8 +598,8 @@ int nets_check(const struct guest_cfg *g)
 {
 	struct net_conf conf;
 
-	if (g->nr_vifs)
-		net_conf_read(&conf);
+	if (g->nr_vifs && net_conf_read(&conf))
+		return -1;
 	for (unsigned int i = 0; i < g->nr_vifs; i++)
 		if (g->vifs[i].ignored[0])
 			report("%s: vif[%u]: means nothing here: %s", g->name, i,

@@ -39,7 +39,7 @@ int net_write_file(const char *path, const char *text, size_t len);
 
 /*
  * Locked: the hypervisor gets what t says, of the domains there are; path is for messages.
- * -1: a message was printed; lists before the one it names are in place.
+ * -1: a message was printed, and nothing has changed; -2: some lists have.
  */
 int net_put(const struct net_text *t, const char *path);
 /* Locked: net_put() of the running text. */
@@ -67,7 +67,7 @@ uint16_t net_find_vif(const char *word, struct xeno_ctl_vnet_info *v);
 
 /* --- interfaces of domains */
 
-void net_conf_read(struct net_conf *n); /* dies */
+int net_conf_read(struct net_conf *n); /* -1: a message was printed */
 /* What keeps an interface as it is, with UPDATE. */
 void net_update_from(struct xeno_ctl_vnet_set *u, const struct xeno_ctl_vnet_info *v);
 /* The domain gets an interface; s->chosen is set. Locked. -1: err says why not. */
