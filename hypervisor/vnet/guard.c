@@ -21,9 +21,15 @@ void vnet_bucket_init(struct vnet_bucket *b, uint64_t rate, uint32_t burst, s_ti
 		b->fill = (s_time_t)(full / rate) + 1;
 }
 
+/* More than the bucket ever holds may pass when it is full, else never would. */
+static uint64_t need_of(const struct vnet_bucket *b, uint32_t n)
+{
+	return min(n * SECOND, b->full);
+}
+
 bool vnet_bucket_take(struct vnet_bucket *b, uint32_t n, s_time_t now)
 {
-	uint64_t level = b->level, need = n * SECOND;
+	uint64_t level = b->level, need = need_of(b, n);
 	s_time_t passed = now - b->last;
 
 	if (!b->rate)
@@ -32,12 +38,17 @@ bool vnet_bucket_take(struct vnet_bucket *b, uint32_t n, s_time_t now)
 		level = b->full;
 	else if (passed > 0) /* passed * rate <= full + rate */
 		level = min(b->full, level + (uint64_t)passed * b->rate);
-	/* More than the bucket ever holds may pass when it is full, else never would. */
-	need = min(need, b->full);
 	if (passed > 0)
 		b->last = now;
 	b->level = level >= need ? level - need : level;
 	return level >= need;
+}
+
+s_time_t vnet_bucket_wait(const struct vnet_bucket *b, uint32_t n)
+{
+	uint64_t need = need_of(b, n);
+
+	return b->rate && need > b->level ? (s_time_t)((need - b->level - 1) / b->rate) + 1 : 0;
 }
 
 bool vnet_is_own(const struct vnet_identity *id, uint32_t addr)

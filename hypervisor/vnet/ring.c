@@ -7,7 +7,8 @@
  * A frame that is taken keeps its pages pinned by their grants until it is answered: copied to its
  * receiver, sent by a card, or refused. Most are answered at once. One that waits, for a
  * receiver's buffers or in a card's ring, holds one of VIF_FRAMES; without a free one the
- * interface waits, and nobody else. Frames that are not of a ring do not wait here. A receiver that lets frames wait for BACKLOG_TIME gets none in
+ * interface waits, and nobody else. Receivers get no more than half of them, and frames that are
+ * not of a ring do not wait here. A receiver that lets frames wait for BACKLOG_TIME gets none in
  * future until it offers buffers again: so a dead one costs its senders next to nothing.
  *
  * The first VNET_HEAD bytes of a frame are copied before they are looked at, and the copy is what
@@ -30,8 +31,8 @@
 #define BACKLOG_TIME MILLISECS(500)
 #define EXTRAS 4
 #define ETH_HEADER 14
-#define GSO_LEAST 48 /* payload of a cut frame */
-#define LIMIT_PAUSE MILLISECS(1)
+#define GSO_LEAST 48		 /* payload of a cut frame */
+#define LIMIT_PAUSE MILLISECS(1) /* at least so long a held frame waits */
 
 static struct ring_header *head(const struct vif_ring *r)
 {
@@ -199,10 +200,17 @@ static enum vif_taken lose(struct vif *v)
 	return VIF_TAKEN;
 }
 
+static bool may_wait(const struct vif *v, const struct vnet_frame *f)
+{
+	return f->from && !f->lent && !v->stuck && v->nr_backlog < VIF_BACKLOG &&
+	       __atomic_load_n(&f->from->waiting, __ATOMIC_SEQ_CST) < VIF_WAITING;
+}
+
 static enum vif_taken wait_for_buffers(struct vif *v, struct vnet_frame *f)
 {
-	if (f->lent || !f->from || v->stuck || v->nr_backlog >= VIF_BACKLOG)
+	if (!may_wait(v, f))
 		return lose(v);
+	__atomic_fetch_add(&f->from->waiting, 1, __ATOMIC_SEQ_CST);
 	f->since = now();
 	list_add_tail(&v->backlog, &f->wait);
 	if (!v->nr_backlog++)
@@ -238,6 +246,7 @@ static void take_from_backlog(struct vif *v, struct vnet_frame *f, struct list *
 {
 	list_del(&f->wait);
 	v->nr_backlog--;
+	__atomic_fetch_sub(&f->from->waiting, 1, __ATOMIC_SEQ_CST);
 	list_add_tail(done, &f->wait);
 }
 
@@ -494,14 +503,15 @@ static void restart(struct vif_frame *q)
 /* The limits allow it. If not, the timer is set. */
 static bool within_limits(struct vif *v, struct vif_frame *q)
 {
-	s_time_t t = now();
+	s_time_t t = now(), wait;
 
 	if (!q->paid)
 		q->paid = vnet_bucket_take(&v->bytes, q->f.tx.len, t);
 	if (q->paid && vnet_bucket_take(&v->packets, 1, t))
 		return true;
-	v->port->stats.held++;
-	timer_set(&v->held_timer, t + LIMIT_PAUSE);
+	wait = q->paid ? vnet_bucket_wait(&v->packets, 1) :
+			 vnet_bucket_wait(&v->bytes, q->f.tx.len);
+	timer_set(&v->held_timer, t + max(wait, LIMIT_PAUSE));
 	return false;
 }
 
@@ -534,6 +544,7 @@ static bool has_frames(struct vif *v, uint32_t *prod)
 static struct vif_frame *next_frame(struct vif *v)
 {
 	struct vif_frame *q = v->held;
+	bool again = q;
 	uint32_t prod;
 
 	if (!q) {
@@ -558,6 +569,7 @@ static struct vif_frame *next_frame(struct vif *v)
 	if (q->bad || within_limits(v, q))
 		return q;
 	v->held = q;
+	v->port->stats.held += !again;
 	return NULL;
 }
 
@@ -793,6 +805,8 @@ void vif_set_limits(struct vif *v, uint64_t bytes, uint64_t packets)
 	spin_lock(&v->tx_lock);
 	set_bucket(&v->bytes, bytes, VNET_FRAME_MAX);
 	set_bucket(&v->packets, packets, 8);
+	if (v->held)
+		timer_set(&v->held_timer, now());
 	spin_unlock(&v->tx_lock);
 }
 

@@ -366,8 +366,13 @@ static void buckets(void)
 		vnet_bucket_init(&b, rate, burst, now);
 		for (unsigned int k = 0; k < 20000; k++) {
 			now += (s_time_t)rnd(1000000);
-			if (vnet_bucket_take(&b, unit, now))
+			if (vnet_bucket_take(&b, unit, now)) {
 				passed += unit;
+			} else if (!rnd(10)) {
+				now += vnet_bucket_wait(&b, unit);
+				CHECK(vnet_bucket_take(&b, unit, now));
+				passed += unit;
+			}
 			CHECK(b.level <= b.full);
 		}
 		now -= 12345;
@@ -381,6 +386,7 @@ static void buckets(void)
 	CHECK(vnet_bucket_take(&b, 10, INT64_MAX) && !vnet_bucket_take(&b, 1, INT64_MAX));
 	vnet_bucket_init(&b, 0, 0, 0);
 	CHECK(vnet_bucket_take(&b, ~0u, 0) && vnet_bucket_take(&b, ~0u, 0));
+	CHECK(vnet_bucket_wait(&b, ~0u) == 0);
 }
 
 static void symmetry(void)

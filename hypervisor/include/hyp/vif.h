@@ -20,7 +20,8 @@
 #define NETIF_TX_SLOTS 256
 #define NETIF_RX_SLOTS 256
 #define VIF_FRAMES 128 /* of an interface on their way at once */
-#define VIF_BACKLOG 32 /* frames that may wait for a receiver's buffers: a part of a sender's */
+#define VIF_WAITING 64 /* of these, for receivers' buffers */
+#define VIF_BACKLOG 32 /* frames that may wait for buffers of one */
 
 struct vif;
 
@@ -66,6 +67,7 @@ struct vif {
 	bool closing, broken;
 	struct vif_frame *free;
 	unsigned int in_flight; /* frames not answered */
+	uint32_t waiting;	/* of these, in backlogs; atomic */
 	bool starved;		/* stopped for want of a free frame */
 	struct vif_frame *held; /* waits for the limits */
 	struct vnet_bucket bytes, packets;

@@ -220,6 +220,8 @@ struct vnet_bucket {
 void vnet_bucket_init(struct vnet_bucket *b, uint64_t rate, uint32_t burst, s_time_t now);
 /* n units can be had: taken. CPUs may race: then a few more may pass. */
 bool vnet_bucket_take(struct vnet_bucket *b, uint32_t n, s_time_t now);
+/* How long after the last try n units can be had. */
+s_time_t vnet_bucket_wait(const struct vnet_bucket *b, uint32_t n);
 
 /* Who an interface is. */
 #define VNET_ADDRS 16
