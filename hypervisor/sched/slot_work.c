@@ -6,7 +6,7 @@
 #include <hyp/lib.h>
 
 #define LOOKS 4 /* at slots in one go, none of them after: */
-#define LONG MICROSECS(200)
+#define LONG MICROSECS(500)
 #define REST 3 /* times as long as that took, at most: */
 #define MAX_REST MILLISECS(1)
 
