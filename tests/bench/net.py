@@ -146,6 +146,7 @@ TARGETS = [
     ("wall", "net-guest-nic-tcp", "native", min, 0.8),
     ("wall", "net-guest-nic-tcp-in", "native", min, 0.8),
     ("wall", "net-guest-nic-rtt", "native", max, 2.0),
+    ("icount", "net-guest-nic-udp-rtt", "native", max, 2.0),
 ]
 
 
