@@ -284,8 +284,8 @@ def debian_guest(name):
         host.send("PS1='debian:# ' exec sh\n")
         host.prompt()
         host.must("systemctl start systemd-networkd")
-        host.must("for i in $(seq 60); do networkctl status -a | grep 'Address: 10.0.0.' && "
-                  "break; sleep 1; done", 90)
+        host.must("for i in $(seq 60); do grep ' 10[.]0[.]0[.]100$' /proc/net/fib_trie && break; "
+                  "sleep 1; done", 90)
         for at, port in (("10.0.0.11", PUMP), (OUTSIDE, outside)):
             host.must(f"/root/pump give {at} {port} 16384 && /root/pump take {at} {port} 16384 "
                       f"&& /root/pump ask {at} {port} 100", 120)
