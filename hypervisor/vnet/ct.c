@@ -662,10 +662,10 @@ int vnet_nat_check(const struct xeno_vnet_nat *n)
 
 static bool nat_fits(const struct xeno_vnet_nat *n, uint32_t addr, const struct vnet_pkt *p)
 {
-	if ((p->t.src & ip4_mask(n->src_len)) != n->src || !addr)
+	if ((p->t.src & ip4_mask(n->src_len)) != n->src)
 		return false;
 	return n->kind == XENO_VNET_MASQUERADE ||
-	       (p->has_l4 && p->t.proto == n->proto && p->t.dst == addr &&
+	       (addr && p->has_l4 && p->t.proto == n->proto && p->t.dst == addr &&
 		p->t.dport >= n->port_lo && p->t.dport <= n->port_hi);
 }
 

@@ -282,13 +282,18 @@ static enum vnet_why allowed(struct trip *t)
 static enum vnet_why begin_connection(struct trip *t)
 {
 	const struct xeno_vnet_rule *in = t->rule[XENO_VNET_IN], *out = t->rule[XENO_VNET_OUT];
-	bool masked = vnet_nat_find(router.nat, router.nr_nat, XENO_VNET_MASQUERADE, t->out->id,
-				    t->out->addr, t->p, &t->nat);
 	const struct xeno_vnet_rule *keeper = in->flags & XENO_VNETRF_KEEP ? in : out;
+	bool masked;
 
-	if (t->known || t->dry)
+	if (t->known)
 		return VNET_OK;
-	/* Without a connection a source cannot be hidden, so it does not leave. */
+	masked = vnet_nat_find(router.nat, router.nr_nat, XENO_VNET_MASQUERADE, t->out->id,
+			       t->out->addr, t->p, &t->nat);
+	/* Without an address or a connection a source cannot be hidden, so it does not leave. */
+	if (masked && !t->nat.from)
+		return VNET_NO_ADDRESS;
+	if (t->dry)
+		return VNET_OK;
 	if (t->state != XENO_VNET_NEW)
 		return !masked || t->p->t.src == t->nat.from ? VNET_OK :
 		       t->p->fragment			     ? VNET_CT_FRAGMENT :

@@ -213,6 +213,7 @@ static void forwarding(void)
 	make_ports(&f, 6, A, 5, B, 5000, VNET_TCP_SYN, 0);
 	parse(&f, &p);
 	nat = none;
+	CHECK(vnet_nat_find(list, 2, XENO_VNET_MASQUERADE, WIRE, 0, &p, &nat) && !nat.from);
 	CHECK(vnet_nat_find(list, 2, XENO_VNET_MASQUERADE, WIRE, G, &p, &nat) && nat.from == G);
 	list[0].to_port = 65530;
 	CHECK(vnet_nat_check(&list[0]) == -EINVAL);

@@ -109,9 +109,10 @@ bool vnet_ct_forget(struct vnet_ct *ct, uint32_t iface, unsigned int *pos, unsig
 /* -EINVAL: breaks what public/vnet.h says. */
 int vnet_nat_check(const struct xeno_vnet_nat *n);
 /*
- * What the list says of a new connection. addr_of: the address of an interface. FORWARD with
+ * What the list says of a new connection. iface_addr: the address of iface. FORWARD with
  * the interface p comes from, which is asked before there is a route; MASQUERADE with
- * the one it leaves through. True: one fits; it is added to *nat.
+ * the one it leaves through. True: one fits; it is added to *nat, but that has no new source
+ * when the interface has no address: nothing may leave then.
  */
 bool vnet_nat_find(const struct xeno_vnet_nat *list, unsigned int nr, enum xeno_vnet_nat_kind kind,
 		   uint32_t iface, uint32_t iface_addr, const struct vnet_pkt *p,

@@ -64,7 +64,8 @@
 	W(CT_LIMIT, "too many connections")                                                        \
 	W(CT_PORTS, "no port free for translation")                                                \
 	W(CT_FRAGMENT, "fragment of no known packet")                                              \
-	W(CT_MOVED, "its connection led elsewhere")
+	W(CT_MOVED, "its connection led elsewhere")                                                \
+	W(NO_ADDRESS, "no address to hide its own behind")
 
 enum vnet_why {
 #define VNET_WHY(name, text) VNET_##name,
