@@ -5,9 +5,11 @@ is counted; afterwards the machine works as before.
 In the first case domain 0 is a test kernel (tests/guest/net_outside.c) that tells of each frame that
 reached an interface; in the others it is the CD's.
 """
+import json
 import os
 import random
 import re
+import statistics
 import struct
 import subprocess
 import time
@@ -18,6 +20,7 @@ from cases import case
 from netpeer import (ACK, ARP, BROADCAST, FIN, ICMP, IP4, IP6, PSH, RST, SYN, TCP, UDP, VLAN, Peer,
                      arp, ether, icmp, ip4, mac, tcp, udp)
 from qemu import Failure, Machine
+from test_disk import archive
 
 OWN, PEER, GUEST, GATEWAY = "192.0.2.15", "192.0.2.1", "10.0.0.22", "10.0.0.1"
 CARD, STRANGER = "52:54:00:00:02:0f", "52:54:00:00:02:99"
@@ -279,13 +282,23 @@ def attack(peer, machine, frames, name):
 def judge(name, count, seen):
     """An ARP frame to which there is nothing to say is not refused, and the router may ask for
     our MAC once more meanwhile."""
-    if name != "oversized" and (seen["leaked"] or seen["taken"]):
+    if seen["leaked"] or seen["taken"]:
         raise Failure(f"{name}: {seen['leaked']} and {seen['taken']} frames came through")
     arrived = seen["arrived"] - seen["asked"]
     want = arrived - 1 if name in FILTERED else count
     if name != "arp_lies" and not want <= seen["refused"] <= count:
         raise Failure(f"{name}: {seen['refused']} of {count} frames are counted as refused, "
                       f"{arrived} arrived")
+
+
+def syn_flood(peer, count=5000):
+    """Beginnings of connections that the forwarded port may have, from all over the world."""
+    for n in range(count):
+        src = f"192.0.2.{20 + n % 200}" if n % 10 == 0 else f"198.51.{n >> 8}.{n & 255}"
+        peer.send(from_us(tcp(src, OWN, 1024 + n, 8080, SYN, seq=n), TCP, src=src,
+                          smac=peer.mac))
+        if n % 64 == 0:
+            time.sleep(0.02)
 
 
 @case("net-attack-virtio", "virtio-net-pci")
@@ -305,5 +318,171 @@ def outside(name, device):
             count, seen = attack(peer, machine, one(), one.__name__)
             judge(one.__name__, count, seen)
             works(peer, machine)
+        syn_flood(peer)
+        works(peer, machine)
         peer.ask(OWN, 9, b"end", 2)
         machine.wait("verdict: ok net_outside", 30)
+
+
+# --- on the CD's root
+
+NOISE = 4  # frames: domain 0 and the guest ask the router for its MAC now and then
+
+
+def counters(host):
+    """Of each interface, by name."""
+    said = host.must("xenctl net stats --json")
+    return {one["interface"]: one for one in json.loads(said[said.index("{"):])["interfaces"]}
+
+
+def opened_by_cd(frame):
+    """What the CD's rules accept: pings of domain 0, and SSH."""
+    p = netpeer.Packet(frame)
+    return p.proto == ICMP and p.data[:1] == b"\x08" or p.proto == TCP and p.dport == 22
+
+
+def attack_cd(peer, host, frames, name):
+    """Sends them all; nobody gets one, and each is counted."""
+    before, count = counters(host), 0
+    for frame in frames:
+        if not opened_by_cd(frame):
+            peer.send(frame)
+            count += 1
+        if count % 64 == 0:
+            time.sleep(0.02)
+    time.sleep(0.3)
+    after = counters(host)
+    for who in ("dom0", "dom0.15", "demo-web"):
+        got = after[who]["recv_packets"] - before[who]["recv_packets"]
+        if got > NOISE:
+            raise Failure(f"{name}: {who} received {got} frames")
+    refused = after["nic0"]["refused"] - before["nic0"]["refused"]
+    if name not in FILTERED + ("arp_lies",) and refused != count:
+        raise Failure(f"{name}: {refused} of {count} frames are counted as refused")
+
+
+def serves(peer, host):
+    """Domain 0 answers pings and reaches the peer; demo-web's page can be had."""
+    if not peer.ping(OWN):
+        raise Failure("domain 0 does not answer a ping")
+    if "got 6" not in host.must(f"echo hello | nc {PEER} 5001", 30):
+        raise Failure("domain 0 does not reach the outside")
+    connection = peer.connect(OWN, 8080)
+    if not connection or not connection.send(b"GET / HTTP/1.0\r\n\r\n"):
+        raise Failure("the forwarded port takes no connection")
+    if b"<h1>demo-web</h1>" not in connection.receive(1 << 20):
+        raise Failure("the forwarded port shows something else")
+    connection.close()
+
+
+@case("net-attack-cd")
+def on_the_cd(name):
+    """The root of the CD, with its own rules and a guest that shows a page to the outside."""
+    os.makedirs(qemu.LOGS, exist_ok=True)
+    path = os.path.join(qemu.LOGS, name.replace("/", "-") + ".sock")
+    with Peer(path) as peer, Machine(name, qemu.multiboot("nic"), limit=500,
+                                     extra=peer.arguments(station=CARD)) as host:
+        peer.servers[5001] = lambda data: b"got %d\n" % len(data)
+        host.shell("dom0")
+        host.must(f"for i in $(seq 150); do xenctl net list | grep -q nic0.*{OWN} && break; "
+                  "sleep 0.2; done; sleep 1", 60)
+        host.must("xenctl create demo-web")
+        host.must("for i in $(seq 100); do echo | nc -w 1 10.0.0.80 80 >/dev/null && break; "
+                  "sleep 0.5; done", 90)
+        serves(peer, host)
+        for one in ATTACKS:
+            attack_cd(peer, host, one(), one.__name__)
+            serves(peer, host)
+        syn_flood(peer)
+        serves(peer, host)
+        host.must("xenctl net refusals nic0 && xenctl destroy demo-web")
+        host.power_off()
+
+
+# --- a guest that floods
+
+RATE = "8Mb/s"
+LOADS = {  # name: address, kind of net_load, whom to, bytes of data
+    "sink-a": ("10.0.0.31", 3, None, 0),
+    "sink-b": ("10.0.0.32", 3, None, 0),
+    "steady": ("10.0.0.33", 1, "10.0.0.31", 1400),
+    "flood": ("10.0.0.34", 1, "10.0.0.32", 18),
+}
+ALONE, TOGETHER = 5, 5  # seconds
+
+
+def number(address):
+    """As the test kernels read it."""
+    return struct.unpack("!I", netpeer.addr(address))[0]
+
+
+def loads(name, kind):
+    """Path of an archive with the kernel and a configuration for each of the four guests."""
+    plain = name.replace("/", "-")
+    folder = os.path.join(qemu.LOGS, plain + "-loads.in")
+    os.makedirs(folder, exist_ok=True)
+    files = {"loads/kernel": kernel("net_load")}
+    for guest, (address, what, dst, size) in LOADS.items():
+        what = kind if guest == "flood" else what
+        path = os.path.join(folder, guest)
+        with open(path, "w", encoding="ascii") as out:
+            out.write(f"name = '{guest}'\nkernel = '/loads/kernel'\nmemory = 16\n"
+                      f"on_poweroff = 'preserve'\nvif = ['ip={address}, rate={RATE}']\n"
+                      f"extra = 'kind={what} own={number(address)} size={size} ms=60000 "
+                      f"dst={number(dst) if dst else 0}'\n")
+        files[f"loads/{guest}.cfg"] = path
+    return archive(plain + "-loads", files)
+
+
+def samples(host, guest):
+    """(time, bytes) pairs of a receiver, in seconds."""
+    said = host.must(f"xenctl console -l {guest} </dev/null")
+    return [(int(when) / 1e9, int(size)) for when, size in
+            re.findall(r"load: at (\d+) frames \d+ bytes (\d+)", said)]
+
+
+def rate(points, start, end):
+    """Bytes per second between two times: the median of the quarters of a second, since now and
+    then the host has something else to do."""
+    inside = [p for p in points if start <= p[0] <= end]
+    if len(inside) < 8:
+        raise Failure(f"{len(inside)} samples between {start:.1f} and {end:.1f} s")
+    return statistics.median((b[1] - a[1]) / (b[0] - a[0])
+                             for a, b in zip(inside, inside[1:]) if b[0] - a[0] > 0.1)
+
+
+def measure(host):
+    """The steady sender's throughput, without and with the other."""
+    for guest in ("sink-a", "sink-b", "steady"):
+        host.must(f"xenctl create /loads/{guest}.cfg")
+    host.must(f"sleep {ALONE + 2}")
+    host.must("xenctl create /loads/flood.cfg")
+    host.must(f"sleep {TOGETHER + 2}")
+    began = re.search(r"load: begins at (\d+)", host.must("xenctl console -l flood </dev/null"))
+    if not began:
+        raise Failure("the flooding guest does not begin")
+    start, points = int(began[1]) / 1e9, samples(host, "sink-a")
+    host.must("for g in flood steady sink-a sink-b; do xenctl destroy $g; done")
+    # Without what it takes to create a domain.
+    return (rate(points, start - ALONE, start - 1),
+            rate(points, start + 1, start + TOGETHER))
+
+
+@case("net-flood-small", 1)
+@case("net-flood-forged", 2)
+def flood(name, kind):
+    """Two guests with equal limits; one floods with small frames, good or forged. The other has
+    nine tenths of what it has alone. Once more, if the host had something else to do."""
+    root = qemu.joined(f"{name.replace('/', '-')}.img", loads(name, kind), "dom0.img")
+    with Machine(name, qemu.multiboot(root=root), limit=300) as host:
+        host.shell("dom0")
+        for attempt in (1, 2):
+            alone, together = measure(host)
+            print(f"{name}: {alone / 1e3:.0f} kB/s alone, {together / 1e3:.0f} with the other")
+            if alone < 500e3:
+                raise Failure(f"{alone:.0f} bytes/s of {RATE}")
+            if together >= 0.9 * alone:
+                break
+            if attempt == 2:
+                raise Failure(f"{together:.0f} of {alone:.0f} bytes/s are left")
+        host.power_off()
