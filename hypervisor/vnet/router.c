@@ -128,15 +128,31 @@ static enum vnet_why to_dhcp(struct trip *t, struct vnet_port *to)
 
 /* --- ARP */
 
-/* A card's wire is asked for an address that is behind us, and on its own network. */
-static bool answers_for(const struct vnet_port *card, uint32_t addr)
+/* The address of an interface that is a domain's. */
+static bool is_inside(uint32_t addr)
 {
 	const struct vnet_route_entry *e = vnet_routes_find(router.routes, addr);
 
-	if (!e || !router.port[e->port] || is_card(router.port[e->port]))
-		return false;
-	if (addr == card->addr)
+	return e && !is_card(router.port[e->port]);
+}
+
+/* What a card is known by: its own address, and those that translation gives it. */
+static bool is_address_of(const struct vnet_port *card, uint32_t addr)
+{
+	bool is = addr == card->addr;
+
+	for (unsigned int i = 0; i < router.nr_nat && !is; i++)
+		is = router.nat[i].iface == card->id && router.nat[i].addr == addr;
+	return is && addr;
+}
+
+/* A card's wire is asked for an address that is ours, or behind us and on its own network. */
+static bool answers_for(const struct vnet_port *card, uint32_t addr)
+{
+	if (is_address_of(card, addr))
 		return true;
+	if (!is_inside(addr))
+		return false;
 	for (unsigned int i = 0; i < router.nr_route; i++) {
 		const struct xeno_vnet_route *r = &router.route[i];
 
@@ -161,13 +177,20 @@ static enum vnet_why arp_sent(struct trip *t)
 	return VNET_OK;
 }
 
+/* What comes over a wire has an address of the domains or of the card as its source. */
+static bool claims_ours(const struct trip *t)
+{
+	uint32_t src = t->p->t.src;
+
+	return src && (src == t->in->addr || is_inside(src));
+}
+
 static enum vnet_why arp_arrived(struct trip *t, struct vnet_batch *b)
 {
-	const struct vnet_route_entry *from = vnet_routes_find(router.routes, t->p->t.src);
 	uint8_t out[VNET_ARP_LEN];
 	bool ask;
 
-	if (t->p->t.src && from && !is_card(router.port[from->port]))
+	if (claims_ours(t))
 		return VNET_FORGED_ARP;
 	if (vnet_neigh_learn(t->in->neighs, t->p, t->now, &ask))
 		vnet_card_release(t->in, t->p->t.src, t->p->sha, &t->ready);
@@ -435,15 +458,13 @@ static enum vnet_why sent(struct trip *t)
 static enum vnet_why arrived(struct trip *t, struct vnet_batch *b)
 {
 	enum vnet_why why = vnet_guard_arrived(&t->in->who, t->p);
-	const struct vnet_route_entry *from;
 	struct vnet_port *dhcp;
 
 	if (why)
 		return why;
 	if (t->p->kind == VNET_KIND_ARP)
 		return arp_arrived(t, b);
-	from = vnet_routes_find(router.routes, t->p->t.src);
-	if (from && !is_card(router.port[from->port]))
+	if (claims_ours(t))
 		return VNET_FORGED_IP;
 	dhcp = dhcp_receiver(t->in, t->p, t->h);
 	if (dhcp)
@@ -617,10 +638,8 @@ static void packet_of(const struct xeno_ctl_vnet_explain *u, struct vnet_pkt *p)
 /* What the domain behind an interface may not send, nobody need look up rules for. */
 static enum vnet_why explain_guard(const struct trip *t)
 {
-	const struct vnet_route_entry *from = vnet_routes_find(router.routes, t->p->t.src);
-
 	if (is_card(t->in))
-		return from && !is_card(router.port[from->port]) ? VNET_FORGED_IP : VNET_OK;
+		return claims_ours(t) ? VNET_FORGED_IP : VNET_OK;
 	return vnet_is_own(&t->in->who, t->p->t.src) ? VNET_OK : VNET_FORGED_IP;
 }
 
