@@ -7,8 +7,8 @@
  * structure and its vcpus live until the last is put; its memory, ports and pages
  * go earlier, in the slices of domain_destroy_slice(), in an order that lets each
  * step find what it needs:
- *   vcpus (page-table roots, descriptor frames) - mappings of others' grants - memory - the
- *   pages the hypervisor shares with it, its grant table first - ports.
+ *   vcpus (page-table roots, descriptor frames) - mappings of others' grants - virtual
+ *   devices - memory - the pages the hypervisor shares with it, its grant table first - ports.
  * Frames that others still map (domain 0 looking at a dead guest) delay the step.
  *
  * States move by compare-and-exchange only: BUILDING -> RUNNING -> SHUTDOWN, and

@@ -653,7 +653,7 @@ void vnet_batch_init(struct vnet_batch *b)
 	list_init(&b->done);
 }
 
-void vnet_batch_tell(struct vnet_batch *b)
+static void tell_all(struct vnet_batch *b)
 {
 	while (b->nr_told) {
 		struct vif *v = b->told[--b->nr_told];
@@ -667,7 +667,7 @@ void vnet_batch_tell(struct vnet_batch *b)
 
 void vnet_batch_run(struct vnet_batch *b)
 {
-	vnet_batch_tell(b);
+	tell_all(b);
 	while (b->nics) {
 		unsigned int nr = find_first_set(b->nics);
 

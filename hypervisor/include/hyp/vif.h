@@ -108,8 +108,6 @@ struct vnet_batch {
 	unsigned int nr_told;
 };
 void vnet_batch_init(struct vnet_batch *b);
-/* No locks held, or the lock of one sending side: guests are told, the rest is left. */
-void vnet_batch_tell(struct vnet_batch *b);
 /* No locks held. */
 void vnet_batch_run(struct vnet_batch *b);
 
