@@ -145,10 +145,17 @@ static int write_routes(const struct uplink *up)
 
 static int set_uplink(const struct uplink *up)
 {
-	char name[NET_NAME_MAX];
+	char name[NET_NAME_MAX], addr[NET_ADDR_MAX];
+	struct net_conf conf;
 	int err;
 
+	if (net_conf_read(&conf))
+		return EXIT_FAILURE;
 	net_iface_text(NULL, XENO_VNET_NIC(up->nic), name);
+	if (up->addr && net_overlaps(&conf, up->addr & net_mask(up->len), up->len))
+		report("%s: its network holds addresses of the guests' network; network in %s "
+		       "gives them another than %s",
+		       name, NET_CONF, net_prefix_text(conf.network, conf.network_len, addr));
 	err = hyp_vnet_nic_set(up->nic, up->addr);
 	if (err == -ENODEV)
 		die("there is no %s; see xenctl net list", name);

@@ -258,7 +258,17 @@ static void add_route(struct netlists *l, const struct xeno_vnet_route *r)
 	}
 }
 
-/* What is for nobody in the guests' network ends at domain 0, and not on the outer wire. */
+bool net_overlaps(const struct net_conf *n, uint32_t addr, unsigned int len)
+{
+	unsigned int shorter = len < n->network_len ? len : n->network_len;
+
+	return len && !((addr ^ n->network) & net_mask(shorter));
+}
+
+/*
+ * What is for nobody in the guests' network ends at domain 0, and not on the outer wire; but not
+ * when a card's own network has such addresses, too: the router would take them for its own.
+ */
 static int add_network(struct netlists *l)
 {
 	struct xeno_vnet_route r = { .iface = XENO_VNET_VIF(0, NET_INNER) };
@@ -266,6 +276,10 @@ static int add_network(struct netlists *l)
 
 	if (net_conf_read(&n))
 		return -1;
+	for (unsigned int i = 0; i < l->nr_routes; i++)
+		if (l->routes[i].iface & XENO_VNET_NIC(0) && !l->routes[i].gateway &&
+		    net_overlaps(&n, l->routes[i].addr, l->routes[i].len))
+			return 0;
 	r.addr = n.network;
 	r.len = n.network_len;
 	add_route(l, &r);
@@ -381,7 +395,7 @@ int net_put(const struct net_text *t, const char *path)
 		report("%s: out of memory", path);
 		return -1;
 	}
-	ret = add_network(&l) || add_uplinks(&l) ? -1 : put_lists(&t->rules, path, &l);
+	ret = add_uplinks(&l) || add_network(&l) ? -1 : put_lists(&t->rules, path, &l);
 	netlists_free(&l);
 	if (ret)
 		return ret;
@@ -510,7 +524,8 @@ static int attach_failed(const struct xeno_ctl_vnet_set *u, int error, char *err
 		const char *what;
 	} table[] = {
 		{ -ENOSYS, "this hypervisor is older than xenctl and has no network" },
-		{ -ENOSPC, "too many interfaces, or too many connections promised (conns=)" },
+		{ -ENOSPC,
+		  "too many interfaces or connections promised (conns=), or its device directory is full" },
 		{ -ESRCH, "the domain is gone" },
 	};
 

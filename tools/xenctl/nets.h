@@ -68,6 +68,8 @@ uint16_t net_find_vif(const char *word, struct xeno_ctl_vnet_info *v);
 /* --- interfaces of domains */
 
 int net_conf_read(struct net_conf *n); /* -1: a message was printed */
+/* The guests' network has addresses of addr/len. */
+bool net_overlaps(const struct net_conf *n, uint32_t addr, unsigned int len);
 /* What keeps an interface as it is, with UPDATE. */
 void net_update_from(struct xeno_ctl_vnet_set *u, const struct xeno_ctl_vnet_info *v);
 /* The domain gets an interface; s->chosen is set. Locked. -1: err says why not. */
