@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Frames that nobody should send, from a machine's wire: none gets through, none does harm, and each
-is counted; afterwards the machine works as before.
+"""Frames that nobody should send, from a machine's wire: none gets through, none does harm, and
+each is counted; afterwards the machine works as before. And a guest that floods.
 
-In the first case domain 0 is a test kernel (tests/guest/net_outside.c) that tells of each frame that
-reached an interface; in the others it is the CD's.
+In the first cases domain 0 is a test kernel (tests/guest/net_outside.c) that tells of each frame
+that reached an interface; in the others it is the CD's.
 """
 import json
 import os
@@ -132,7 +132,8 @@ def options():
 
 def stray():
     """Of no connection: TCP, ICMP errors, answers that nobody has asked for."""
-    for flags in (0, FIN, RST, ACK, SYN | ACK, FIN | ACK, RST | ACK, FIN | PSH | 32, SYN | FIN, 255):
+    for flags in (0, FIN, RST, ACK, SYN | ACK, FIN | ACK, RST | ACK, FIN | PSH | 32, SYN | FIN,
+                  255):
         for port in (22, 80, 8080, 30000, 30500):
             yield from_us(tcp(PEER, OWN, 4000, port, flags & ~SYN if port == 8080 else flags,
                               seq=random.getrandbits(32)), TCP)
@@ -227,10 +228,8 @@ def arp_lies():
         yield arp(2, STRANGER, f"198.51.{number // 200}.{number % 200}", OWN, CARD, CARD)
 
 
-ATTACKS = (spoofed, misdirected, truncated, fragmented, oversized, tagged, options, stray, probes, groups,
-           random_frames, arp_lies)
-
-
+ATTACKS = (spoofed, misdirected, truncated, fragmented, oversized, tagged, options, stray, probes,
+           groups, random_frames, arp_lies)
 # Of these the card itself may drop some.
 FILTERED = ("misdirected", "truncated", "oversized", "groups")
 
