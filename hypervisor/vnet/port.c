@@ -11,7 +11,7 @@
 #define CT_SHARE 8 /* pages of memory for a connection that can be tracked, all in all */
 #define CT_LEAST 4096u
 #define CT_MOST 65536u
-#define FORGET 4096 /* connections looked at in one go */
+#define FORGET 16384 /* connections looked at in one go */
 #define TICK SECONDS(1)
 #define EXPIRE 2048	  /* connections looked at in a tick */
 #define ICMP_RATE 100	  /* errors per second for an interface */

@@ -180,20 +180,25 @@ static bool end(struct vif *v)
 	return true;
 }
 
-/* Whatever its guest wishes. False: again, which its work does. b->lock held. */
+/* Whatever its guest wishes. False: call again. b->lock held. */
 static bool end_by_force(struct vif *v)
 {
-	bool gone = false;
-
 	v->removing = true;
 	vnet_port_stop(v->port);
-	if (!v->tx.page || vif_disconnect(v)) {
-		forget_nodes(v);
-		gone = end(v);
-	}
-	if (!gone)
-		slot_work_later(&v->b->work, BIT(v->slot));
-	return gone;
+	if (v->tx.page && !vif_disconnect(v))
+		return false;
+	forget_nodes(v);
+	return end(v);
+}
+
+/* The same, and it is our work to call again. */
+static void end_later(struct vif *v)
+{
+	struct vnet_domain *b = v->b;
+	unsigned int slot = v->slot;
+
+	if (!end_by_force(v))
+		slot_work_later(&b->work, BIT(slot));
 }
 
 /* b->lock held. */
@@ -206,8 +211,10 @@ static void look(struct vif *v)
 
 	if (v->tx.page && (none || v->closing) && !vif_disconnect(v))
 		return; /* the last frame brings us back */
+	if (v->forced)
+		return;
 	if (v->removing && none) {
-		end_by_force(v);
+		end_later(v);
 		return;
 	}
 	if (v->removing || front == XenbusStateClosing) {
@@ -350,7 +357,7 @@ static int insert(struct vnet_domain *b, struct vif *v, const struct xeno_ctl_vn
 	if (!err)
 		err = put_front(v);
 	if (err)
-		end_by_force(v);
+		end_later(v);
 	return err;
 }
 
@@ -402,6 +409,7 @@ int vnet_remove(struct domain *d, const struct xeno_ctl_vnet_remove *u)
 	if (!v) {
 		err = -ENOENT;
 	} else if (u->force) {
+		v->forced = true;
 		err = end_by_force(v) ? 0 : -EAGAIN;
 	} else {
 		v->removing = true;

@@ -59,6 +59,7 @@ struct vif {
 	/* b->lock */
 	unsigned int state; /* enum xenbus_state, as the directory shows it */
 	bool removing;	    /* gone as soon as the guest agrees */
+	bool forced;	    /* or sooner: who wants that calls again until it is gone */
 	uint64_t bytes_limit, packets_limit;
 
 	/* tx_lock; what is sent */
