@@ -83,7 +83,7 @@ static void neighbours(void)
 	t += 70 * SEC; /* it is asked again, and does not answer */
 	CHECK(vnet_neigh_find(n, B, 1, t, &mac) == VNET_NEIGH_SEND_ASK && mac == MAC_B);
 	CHECK(vnet_neigh_tick(n, t += SEC, again, VNET_NEIGHS) == 1 &&
-	      vnet_neigh_tick(n, t += SEC, again) == 1);
+	      vnet_neigh_tick(n, t += SEC, again, VNET_NEIGHS) == 1);
 	CHECK(vnet_neigh_tick(n, t += SEC, again, VNET_NEIGHS) == 0);
 	CHECK(vnet_neigh_find(n, B, 1, t, &mac) == VNET_NEIGH_FAIL && !reply(B, MAC_B, 2, t));
 	t += 6 * SEC;
