@@ -47,11 +47,26 @@ static void control(void)
 	CHECK(!err || err == -EEXIST, "set: %ld", err);
 }
 
+/* The other interface sends to this one, whatever state that is in. */
+static void from_the_other(void)
+{
+	struct evtchn_send s = { .port = b.port };
+	unsigned int len;
+
+	if (b.tx_prod - b.tx->rsp_prod >= NET_SLOTS)
+		return;
+	len = net_udp(b.out, &b, a.addr, 1, 2, 100);
+	net_put(&b, &(union net_tx_slot){ .req = { .gref = b.out_ref[0], .size = (uint16_t)len } });
+	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+	b.tx->req_prod = b.tx_prod;
+	evtchn(EVTCHNOP_send, &s);
+}
+
 static void disturb(void)
 {
 	struct evtchn_send s = { .port = a.port };
 
-	switch (rnd() % 8) {
+	switch (rnd() % 9) {
 	case 0:
 		((volatile uint8_t *)a.tx)[64 + rnd() % 4032] = (uint8_t)rnd();
 		break;
@@ -73,6 +88,9 @@ static void disturb(void)
 		break;
 	case 5:
 		a.out[rnd() % (NET_TX_PAGES * PAGE_SIZE)] = (uint8_t)rnd();
+		break;
+	case 6:
+		from_the_other();
 		break;
 	default:
 		evtchn(EVTCHNOP_send, &s);

@@ -72,7 +72,6 @@ void test(void)
 	store_open();
 	grants_init();
 	CHECK(net_find(&n, 0), "no interface");
-	n.addr = (uint32_t)option("own", NET_ADDR(0));
 	net_open(&n, BUFFERS);
 	if (kind == 3)
 		receive(end);

@@ -56,7 +56,7 @@ bool net_find(struct net *n, unsigned int handle)
 	uint64_t back;
 
 	n->handle = handle;
-	n->addr = NET_ADDR(handle);
+	n->addr = (uint32_t)option("own", NET_ADDR(0)) + handle;
 	return store_read(net_node(n, false, "backend-id"), &back) && back == DOMID_BACK &&
 	       read_mac(n);
 }

@@ -60,7 +60,10 @@ struct net {
 
 /* A node of the front end, or of the back end. */
 const char *net_node(const struct net *n, bool back, const char *name);
-/* n is zeroed, or was this interface before. False: the directory shows no such one. */
+/*
+ * n is zeroed, or was this interface before. False: the directory shows no such one. own=N: the
+ * address of the first, the others follow.
+ */
 bool net_find(struct net *n, unsigned int handle);
 /* Waits for a state of the back end; false = time-out. */
 bool net_wait_state(const struct net *n, unsigned int state);
