@@ -204,7 +204,7 @@ def cards(name, driver):
             if not host.run(f"echo | nc -w 5 {DOM0} {port}")[0]:
                 raise Failure(f"demo1 gets through to port {port} of domain 0")
         leave(host)
-        host.must("xenctl net forward tcp 8081 demo1:80")
+        host.must("xenctl net forward tcp port 8081 to demo1:80")
         if "hello from demo1" not in fetch(door):
             raise Failure("the forwarded port shows something else")
         host.must("xenctl destroy demo1")
@@ -236,7 +236,7 @@ def streams(name):
         for way in ("give", "take"):
             host.must(f"pump {way} 10.0.0.11 {PUMP} {kib}", STREAM_LIMIT)
         host.must(f"pump ask 10.0.0.12 {PUMP} 300", STREAM_LIMIT)
-        host.must(f"xenctl net forward tcp 8081 two:{PUMP}")
+        host.must(f"xenctl net forward tcp port 8081 to two:{PUMP}")
         for way in ("give", "take"):
             done = subprocess.run([pump(), way, "127.0.0.1", str(door), str(kib)], text=True,
                                   capture_output=True, timeout=STREAM_LIMIT, check=False)
