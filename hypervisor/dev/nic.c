@@ -279,9 +279,14 @@ void nic_send_list(struct nic *n, struct list *frames)
 
 /* --- receiving */
 
+static bool is_tagged(const uint8_t *frame)
+{
+	return frame[12] == 0x81 && !frame[13];
+}
+
 void nic_received(struct nic *n, const void *frame, unsigned int len, bool sum_ok)
 {
-	if (len < ETH_HEADER || len > NIC_FRAME + VLAN_TAG) {
+	if (len < ETH_HEADER || len > NIC_FRAME + (is_tagged(frame) ? VLAN_TAG : 0)) {
 		n->rx_errors++;
 		return;
 	}

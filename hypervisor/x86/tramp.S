@@ -148,8 +148,9 @@ tramp_syscall32:
  * SYSCALL from ring 1: a hypercall. All but iret go to the hypervisor.
  * iret (public/xen.h struct iret_context at the guest's rsp):
  *   0 rax  8 r11  16 rcx  24 flags  32 rip  40 cs  48 rflags  56 rsp  64 ss
- * To ring 3 with events enabled and none pending it is done here; rax, rcx
- * and r11 are dead and serve as scratch, rdx is saved.
+ * To ring 3 with events enabled and none pending it is done here, and to ring 1
+ * when none is pending that would be enabled; rax, rcx and r11 are dead and serve as
+ * scratch, rdx is saved.
  */
 .Lhypercall:
 	cmp	$HC_IRET, %eax
@@ -162,7 +163,7 @@ tramp_syscall32:
 	mov	%r11d, %eax
 	and	$3, %eax
 	cmp	$3, %eax
-	jne	.Liret_slow
+	jne	.Liret_kernel
 	mov	48(%rcx), %rax
 	test	$0x200, %eax
 	jz	.Liret_slow
@@ -225,6 +226,44 @@ tramp_syscall32:
 	mov	%rax, %cr3
 	pop	%rax
 	jmp	.Liretq_user
+
+	/* Within the kernel: mode, GS and root stay. Selectors are ours, whatever the frame says. */
+.Liret_kernel:
+.Liret_g4:
+	cmpb	$0, RO(in_nmi)
+	jne	.Liret_slow
+	testl	$VGCF_IN_SYSCALL, 24(%rcx)
+	jnz	.Liret_slow
+	mov	32(%rcx), %rax
+	mov	%rax, %rdx
+	sar	$47, %rdx
+	inc	%rdx
+	cmp	$1, %rdx
+	ja	.Liret_slow		/* not canonical */
+	mov	48(%rcx), %rdx
+	push	$SEL_KERNEL_DS
+	push	56(%rcx)
+	mov	%edx, %r11d
+	and	$F_USER, %r11d
+	or	$F_FIXED, %r11d
+	push	%r11
+	push	$SEL_KERNEL_CS
+	push	%rax
+	mov	RO(vinfo), %rax
+	test	$0x200, %edx
+	jz	1f
+	movb	$0, VINFO_mask(%rax)	/* unmask first, then look */
+	cmpb	$0, VINFO_pending(%rax)
+	jne	.Liret_slow
+	jmp	2f
+1:	movb	$1, VINFO_mask(%rax)
+2:	mov	0(%rcx), %rax
+	mov	8(%rcx), %r11
+	mov	16(%rcx), %rcx
+.Liret_g5:
+	mov	40(%rsp), %rdx
+.Liretq_kernel:
+	iretq
 
 	/* A fault reading the frame, or a case for C. */
 .Liret_fix:
@@ -575,7 +614,9 @@ tramp_fixups:
 	fixup .Lsys_g0, .Lsys_g1, .Lsys_fix
 	fixup .Liret_g0, .Liret_g1, .Liret_fix
 	fixup .Liret_g2, .Liret_g3, .Liret_fix
+	fixup .Liret_g4, .Liret_g5, .Liret_fix
 	fixup .Liretq_user, .Liretq_user + 2, .Liretq_fix
+	fixup .Liretq_kernel, .Liretq_kernel + 2, .Liretq_fix
 	fixup .Lpf_g0, .Lpf_g1, .Lpf_fix
 	fixup .Liretq_exit, .Liretq_end, .Liretq_fix
 	.word	0, 0, 0, 0
