@@ -80,6 +80,10 @@ void vblk_directory_changed(struct domain *d)
 {
 }
 
+void vnet_directory_changed(struct domain *d)
+{
+}
+
 void spin_lock(struct spinlock *l)
 {
 	held++;
