@@ -44,7 +44,8 @@ void net_unplug(unsigned int handle)
 		net_ctl.u.vnet_remove.force = 1;
 		err = net_call(XENO_CTL_VNET_REMOVE, 0);
 	} while (err == -EAGAIN);
-	CHECK(!err || err == -ENOENT, "vif %u: %ld", handle, err); /* asked before, it may have gone */
+	CHECK(!err || err == -ENOENT, "vif %u: %ld", handle,
+	      err); /* asked before, it may have gone */
 }
 
 /* Brings elements [first, first + nr) of total. */
