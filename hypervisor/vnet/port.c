@@ -51,12 +51,14 @@ static unsigned int collect(struct vnet_route_entry *e)
 		const struct xeno_vnet_route *r = &router.route[i];
 		const struct vnet_port *p = vnet_port_find(r->iface);
 
-		if (p && e)
-			e[n] = (struct vnet_route_entry){ .addr = r->addr,
-							  .len = r->len,
-							  .gateway = r->gateway,
-							  .port = (uint16_t)p->owner };
-		n += p != NULL;
+		if (e)
+			e[n] = (struct vnet_route_entry){
+				.addr = r->addr,
+				.len = r->len,
+				.gateway = r->gateway,
+				.port = (uint16_t)(p ? p->owner : VNET_NOWHERE),
+			};
+		n++;
 	}
 	return n;
 }

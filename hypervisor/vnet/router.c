@@ -14,6 +14,7 @@
  * UPLINK to that card, answers to whom they name; no rule is asked. So a domain asks for
  * itself only, and not often.
  */
+#include <hyp/bits.h>
 #include <hyp/lib.h>
 #include <hyp/vif.h>
 
@@ -133,7 +134,7 @@ static bool is_inside(uint32_t addr)
 {
 	const struct vnet_route_entry *e = vnet_routes_find(router.routes, addr);
 
-	return e && !is_card(router.port[e->port]);
+	return e && (e->port == VNET_NOWHERE || !is_card(router.port[e->port]));
 }
 
 /* What a card is known by: its own address, and those that translation gives it. */
@@ -225,7 +226,7 @@ static enum vnet_why track(struct trip *t)
 static enum vnet_why find_way(struct trip *t)
 {
 	const struct vnet_route_entry *e = vnet_routes_find(router.routes, t->dst);
-	struct vnet_port *out = e ? router.port[e->port] : NULL;
+	struct vnet_port *out = e && e->port != VNET_NOWHERE ? router.port[e->port] : NULL;
 
 	if (t->dst == ~0u || ip4_is_multicast(t->dst))
 		return VNET_DEST;
@@ -491,8 +492,13 @@ static void send_error(struct trip *t)
 
 static void count_refusal(struct trip *t, enum vnet_why why)
 {
+	static const uint64_t by_policy = BIT(VNET_RULE) | BIT(VNET_NO_RULE_ACCEPTS) |
+					  BIT(VNET_LIMIT) | BIT(VNET_SYMMETRY);
+
 	t->in->refused[why]++;
 	t->in->stats.refused++;
+	if (by_policy & BIT(why))
+		return; /* rules have events of their own */
 	vnet_event(XENO_VNET_EV_REFUSED, why, t->in->id, t->out ? t->out->id : XENO_VNET_ANY, t->p,
 		   XENO_VNET_DROP, t->state);
 }

@@ -16,7 +16,8 @@
 
 #define MAX_HANDLE 256u
 #define MAX_LIMIT (1ull << 40)
-#define DEFAULT_CONNS 1024u
+#define DEFAULT_CONNS 1024u /* or a SHARE of all, if that is less */
+#define SHARE 32
 #define LEAST_CONNS 64u
 
 /* --- references */
@@ -330,7 +331,7 @@ static int add_port(struct vif *v, const struct xeno_ctl_vnet_set *u)
 
 	if (u->conns)
 		return vnet_port_add(v, u);
-	for (some.conns = DEFAULT_CONNS;; some.conns /= 2) {
+	for (some.conns = min(DEFAULT_CONNS, router.conns / SHARE);; some.conns /= 2) {
 		err = vnet_port_add(v, &some);
 		if (err != -ENOSPC || some.conns <= LEAST_CONNS)
 			return err;

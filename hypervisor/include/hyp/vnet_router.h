@@ -16,7 +16,8 @@
 #include <hyp/vnet_route.h>
 #include <hyp/vnet_rules.h>
 
-#define VNET_PORTS 512 /* interfaces, of domains and cards; <= VNET_NEIGH_OWNERS */
+#define VNET_PORTS 512	    /* interfaces, of domains and cards; <= VNET_NEIGH_OWNERS */
+#define VNET_NOWHERE 0xffff /* where a route leads whose interface is not there */
 
 struct vif;
 

@@ -213,7 +213,7 @@ struct xeno_ctl_vnet_set { /* all IN */
 	 * after the first, in ns (< 1 s). 0 packets: at once. ethtool -C of the guest changes it, too.
 	 */
 	uint32_t hold_packets, hold_ns;
-	uint32_t conns; /* connections it may have tracked; 0: 1024 */
+	uint32_t conns; /* connections it may have tracked; 0: up to 1024, as there are */
 	uint32_t pad;
 	struct xeno_vnet_symmetry symmetry;
 	char label[XENO_VNET_LABEL_MAX]; /* for people; terminated */
@@ -339,7 +339,7 @@ struct xeno_vnet_conn {
 #define VIRQ_XENO_NET 18 /* VIRQ_ARCH_2 */
 struct xeno_ctl_vnet_events {
 	uint64_t addr; /* IN: of struct xeno_vnet_event[nr] */
-	uint32_t nr;   /* IN OUT: at most 85; stored */
+	uint32_t nr;   /* IN OUT: how many at most (85 are taken); stored */
 	uint32_t pad;
 	uint64_t lost; /* OUT */
 };
