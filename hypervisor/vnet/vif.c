@@ -155,16 +155,19 @@ static void connect(struct vif *v)
 	set_state(v, XenbusStateClosed);
 }
 
-/* The guest may wish another hold-off. */
+/* The guest may wish another hold-off. It is obeyed once: the tools may have the last word. */
 static void read_hold(struct vif *v)
 {
 	const struct device dev = node(v);
 	uint32_t packets, ns;
 
-	if (device_front_number(&dev, "hold-packets", &packets) &&
-	    device_front_number(&dev, "hold-ns", &ns) && ns < SECONDS(1) &&
-	    (packets != v->hold_packets || ns != v->hold_ns))
-		vif_set_hold(v, packets, ns);
+	if (!device_front_number(&dev, "hold-packets", &packets) ||
+	    !device_front_number(&dev, "hold-ns", &ns) || ns >= SECONDS(1) ||
+	    (packets == v->wished_packets && ns == v->wished_ns))
+		return;
+	v->wished_packets = packets;
+	v->wished_ns = ns;
+	vif_set_hold(v, packets, ns);
 }
 
 /* The router forgets it in slices, then so do we. False: call again. */

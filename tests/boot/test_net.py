@@ -319,6 +319,34 @@ def demo_web(name):
         host.power_off()
 
 
+def quickest(host, where, at):
+    """The shortest of five round trips between guests, in ms."""
+    said = far_must(host, where, f"ping -c 5 -W 5 {at}")
+    return float(re.search(r"min/avg/max = ([\d.]+)/", said)[1])
+
+
+@case("net-hold")
+def hold(name):
+    """Hold-off of events, by ethtool in the guest and by xenctl: what arrives alone waits for its
+    time, and what makes the number full does not."""
+    with machine(name, []) as host:
+        host.shell("dom0")
+        guest(host, "one", "10.0.0.11")
+        guest(host, "two", "10.0.0.12")
+        far_must(host, "10.0.0.12", "pump hold eth0 100 300000")
+        host.must("xenctl net show two --json | grep '\"hold_packets\": *100'")
+        held = quickest(host, "10.0.0.11", "10.0.0.12")
+        host.must("xenctl net hold two 1 300000000")
+        full = quickest(host, "10.0.0.11", "10.0.0.12")
+        host.must("xenctl net hold two 100 300000000")
+        again = quickest(host, "10.0.0.11", "10.0.0.12")
+        far_must(host, "10.0.0.12", "pump hold eth0 0 0")
+        off = quickest(host, "10.0.0.11", "10.0.0.12")
+        if min(held, again) < 250 or max(full, off) > 250:
+            raise Failure(f"round trips of {held}, {full}, {again} and {off} ms")
+        host.power_off()
+
+
 @case("net-destroyed")
 def destroyed(name):
     """Guests destroyed in the middle of a transfer, as sender and as receiver, leave nothing."""

@@ -61,6 +61,7 @@ struct vif {
 	bool removing;	    /* gone as soon as the guest agrees */
 	bool forced;	    /* or sooner: who wants that calls again until it is gone */
 	uint64_t bytes_limit, packets_limit;
+	uint32_t wished_packets, wished_ns; /* the guest's last wish for its hold-off */
 
 	/* tx_lock; what is sent */
 	struct spinlock tx_lock;

@@ -8,16 +8,21 @@
  *   pump give HOST PORT KIB    sends a stream; the server checks it
  *   pump take HOST PORT KIB    has one sent, and checks it
  *   pump ask HOST PORT COUNT   UDP: as many questions of all sizes, each answered
+ *   pump hold DEVICE N USECS   what ethtool -C DEVICE rx-frames N rx-usecs USECS does
  *
  * Ends with one line that begins with ok or FAIL.
  */
 #include <arpa/inet.h>
+#include <linux/ethtool.h>
+#include <linux/sockios.h>
+#include <net/if.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
@@ -221,6 +226,24 @@ static uint64_t now_ms(void)
 	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
 }
 
+static const char *hold(const char *device, uint32_t frames, uint32_t usecs)
+{
+	struct ethtool_coalesce c = { .cmd = ETHTOOL_SCOALESCE,
+				      .rx_max_coalesced_frames = frames,
+				      .rx_coalesce_usecs = usecs };
+	struct ifreq r = { .ifr_data = (char *)&c };
+	int fd = socket(AF_INET, SOCK_DGRAM, 0);
+
+	strncpy(r.ifr_name, device, IFNAMSIZ - 1);
+	if (ioctl(fd, SIOCETHTOOL, &r))
+		return "the device does not hold events back";
+	c = (struct ethtool_coalesce){ .cmd = ETHTOOL_GCOALESCE };
+	if (ioctl(fd, SIOCETHTOOL, &r) || c.rx_max_coalesced_frames != frames ||
+	    c.rx_coalesce_usecs != usecs)
+		return "the device does not say what it was told";
+	return NULL;
+}
+
 int main(int argc, char **argv)
 {
 	const char *wrong;
@@ -232,10 +255,13 @@ int main(int argc, char **argv)
 	if (argc == 3 && !strcmp(argv[1], "serve"))
 		serve((uint16_t)atoi(argv[2]));
 	if (argc != 5)
-		fail("pump serve PORT | give|take HOST PORT KIB | ask HOST PORT COUNT");
+		fail("pump serve PORT | give|take HOST PORT KIB | ask HOST PORT COUNT | "
+		     "hold DEVICE N USECS");
 	port = (uint16_t)atoi(argv[3]);
 	n = strtoull(argv[4], NULL, 10);
-	if (!strcmp(argv[1], "ask"))
+	if (!strcmp(argv[1], "hold"))
+		wrong = hold(argv[2], (uint32_t)atoi(argv[3]), (uint32_t)n);
+	else if (!strcmp(argv[1], "ask"))
 		wrong = ask_all(argv[2], port, n);
 	else
 		wrong = transfer(argv[2], port, n, !strcmp(argv[1], "give"));
