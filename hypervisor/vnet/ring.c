@@ -356,9 +356,11 @@ void vnet_frame_done(struct vnet_frame *f)
 	old = v->tx.rsp_prod;
 	answer(v, q);
 	push_responses(v, old);
-	if (v->starved || (v->closing && !v->in_flight)) {
+	if (v->closing && !v->in_flight) {
+		slot_work_later(&v->b->work, VIF_LOOK(v->slot));
+	} else if (v->starved) {
 		v->starved = false;
-		slot_work_later(&v->b->work, BIT(v->slot));
+		slot_work_later(&v->b->work, VIF_RUN(v->slot));
 	}
 	spin_unlock(&v->tx_lock);
 }
@@ -374,7 +376,7 @@ static void broken(struct vif *v, const char *why)
 {
 	gprintk(v->d, LOG_WARN "vif %u: %s; it is closed\n", v->handle, why);
 	v->broken = v->closing = true;
-	slot_work_later(&v->b->work, BIT(v->slot));
+	slot_work_later(&v->b->work, VIF_LOOK(v->slot));
 }
 
 static bool next_slot(struct vif *v, uint32_t prod, void *slot)
@@ -519,7 +521,7 @@ static void held_over(void *data)
 {
 	struct vif *v = data;
 
-	slot_work_later(&v->b->work, BIT(v->slot));
+	slot_work_later(&v->b->work, VIF_RUN(v->slot));
 }
 
 /* New frames to take? When not, the guest is to say when there are. */
@@ -620,7 +622,7 @@ void vif_run(struct vif *v)
 	if (v->tx.page && !v->closing) {
 		old = v->tx.rsp_prod;
 		if (!take_frames(v, &b))
-			slot_work_later(&v->b->work, BIT(v->slot));
+			slot_work_later(&v->b->work, VIF_RUN(v->slot));
 		push_responses(v, old);
 	}
 	spin_unlock(&v->tx_lock);

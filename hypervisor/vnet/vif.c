@@ -179,7 +179,7 @@ static bool end(struct vif *v)
 		return false;
 	v->port = NULL;
 	b->slot[v->slot] = NULL;
-	b->used &= ~BIT(v->slot);
+	b->used &= ~VIF_LOOK(v->slot);
 	vif_put(v);
 	return true;
 }
@@ -202,7 +202,7 @@ static void end_later(struct vif *v)
 	unsigned int slot = v->slot;
 
 	if (!end_by_force(v))
-		slot_work_later(&b->work, BIT(slot));
+		slot_work_later(&b->work, VIF_LOOK(slot));
 }
 
 /* b->lock held. */
@@ -240,10 +240,11 @@ static void look_at(struct slot_work *w, unsigned int i)
 	struct vif *v;
 
 	spin_lock(&b->lock);
-	v = b->slot[i];
+	v = b->slot[i % XENO_VNET_MAX_VIFS];
 	if (v && !domain_is_dying(b->d)) {
 		vif_get(v);
-		look(v);
+		if (i >= XENO_VNET_MAX_VIFS)
+			look(v);
 	} else {
 		v = NULL;
 	}
@@ -356,7 +357,7 @@ static int insert(struct vnet_domain *b, struct vif *v, const struct xeno_ctl_vn
 	if (err)
 		return err;
 	b->slot[v->slot] = vif_get(v);
-	b->used |= BIT(v->slot);
+	b->used |= VIF_LOOK(v->slot);
 	err = put_back(v);
 	if (!err)
 		err = put_front(v);
@@ -417,7 +418,7 @@ int vnet_remove(struct domain *d, const struct xeno_ctl_vnet_remove *u)
 		err = end_by_force(v) ? 0 : -EAGAIN;
 	} else {
 		v->removing = true;
-		slot_work_later(&b->work, BIT(v->slot));
+		slot_work_later(&b->work, VIF_LOOK(v->slot));
 	}
 	spin_unlock(&b->lock);
 	return err;

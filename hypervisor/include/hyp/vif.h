@@ -89,11 +89,15 @@ struct vif {
 	struct timer hold_timer;
 };
 
+/* What the task does for the interface in a slot: looks at its rings; at its directory, too. */
+#define VIF_RUN(slot) BIT(slot)
+#define VIF_LOOK(slot) BIT((slot) + XENO_VNET_MAX_VIFS)
+
 struct vnet_domain {
 	struct domain *d;
 	struct spinlock lock;
 	struct slot_work work;
-	uint64_t used; /* slots */
+	uint64_t used; /* VIF_LOOK of slots */
 	struct vif *slot[XENO_VNET_MAX_VIFS];
 };
 
