@@ -234,21 +234,13 @@ tramp_syscall32:
 	jne	.Liret_slow
 	testl	$VGCF_IN_SYSCALL, 24(%rcx)
 	jnz	.Liret_slow
-	mov	32(%rcx), %rax
-	mov	%rax, %rdx
-	sar	$47, %rdx
-	inc	%rdx
-	cmp	$1, %rdx
+	mov	32(%rcx), %r11
+	mov	%r11, %rax
+	sar	$47, %rax
+	inc	%rax
+	cmp	$1, %rax
 	ja	.Liret_slow		/* not canonical */
 	mov	48(%rcx), %rdx
-	push	$SEL_KERNEL_DS
-	push	56(%rcx)
-	mov	%edx, %r11d
-	and	$F_USER, %r11d
-	or	$F_FIXED, %r11d
-	push	%r11
-	push	$SEL_KERNEL_CS
-	push	%rax
 	mov	RO(vinfo), %rax
 	test	$0x200, %edx
 	jz	1f
@@ -257,7 +249,14 @@ tramp_syscall32:
 	jne	.Liret_slow
 	jmp	2f
 1:	movb	$1, VINFO_mask(%rax)
-2:	mov	0(%rcx), %rax
+2:	push	$SEL_KERNEL_DS
+	push	56(%rcx)
+	and	$F_USER, %edx
+	or	$F_FIXED, %edx
+	push	%rdx
+	push	$SEL_KERNEL_CS
+	push	%r11
+	mov	0(%rcx), %rax
 	mov	8(%rcx), %r11
 	mov	16(%rcx), %rcx
 .Liret_g5:

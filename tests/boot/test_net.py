@@ -168,7 +168,7 @@ def demo1(host):
     """Starts demo1 and looks round on its console. Returns its address; its shell is next."""
     host.must("xenctl create demo1")
     host.send("xenctl console demo1\n")
-    address = host.wait(r"^xeno: eth0 has the address ([\d.]+)$").group(1)
+    address = host.wait(r"^xeno: eth0 has the address ([\d.]+)\s").group(1)
     host.shell("guest")
     return address
 
