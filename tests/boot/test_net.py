@@ -319,10 +319,10 @@ def demo_web(name):
         host.power_off()
 
 
-def quickest(host, where, at):
-    """The shortest of five round trips between guests, in ms."""
+def round_trip(host, where, at):
+    """The mean of five round trips between guests, in ms. One may come with what else arrives."""
     said = far_must(host, where, f"ping -c 5 -W 5 {at}")
-    return float(re.search(r"min/avg/max = ([\d.]+)/", said)[1])
+    return float(re.search(r"min/avg/max = [\d.]+/([\d.]+)/", said)[1])
 
 
 @case("net-hold")
@@ -335,14 +335,14 @@ def hold(name):
         guest(host, "two", "10.0.0.12")
         far_must(host, "10.0.0.12", "pump hold eth0 100 300000")
         host.must("xenctl net show two --json | grep '\"hold_packets\": *100'")
-        held = quickest(host, "10.0.0.11", "10.0.0.12")
+        held = round_trip(host, "10.0.0.11", "10.0.0.12")
         host.must("xenctl net hold two 1 300000000")
-        full = quickest(host, "10.0.0.11", "10.0.0.12")
+        full = round_trip(host, "10.0.0.11", "10.0.0.12")
         host.must("xenctl net hold two 100 300000000")
-        again = quickest(host, "10.0.0.11", "10.0.0.12")
+        again = round_trip(host, "10.0.0.11", "10.0.0.12")
         far_must(host, "10.0.0.12", "pump hold eth0 0 0")
-        off = quickest(host, "10.0.0.11", "10.0.0.12")
-        if min(held, again) < 250 or max(full, off) > 250:
+        off = round_trip(host, "10.0.0.11", "10.0.0.12")
+        if min(held, again) < 200 or max(full, off) > 200:
             raise Failure(f"round trips of {held}, {full}, {again} and {off} ms")
         host.power_off()
 
