@@ -31,7 +31,7 @@ DISK_TOOLS := $(foreach t,mke2fs e2fsck resize2fs sfdisk,-p /usr/sbin/$(t)=/sbin
 SSH_TOOLS := -p /usr/sbin/dropbear=/sbin/dropbear -p /usr/bin/dropbearkey=/bin/dropbearkey
 GEN_CPIO := build/linux/obj/usr/gen_init_cpio
 
-.PHONY: help all run iso check lint bench clean deps hypervisor kernel root tools FORCE
+.PHONY: help all run iso check soak lint bench clean deps hypervisor kernel root tools FORCE
 .DELETE_ON_ERROR:
 
 help:
@@ -41,6 +41,7 @@ help:
 	@echo 'make check       build what is missing, run every test; T=PATTERN runs some'
 	@echo 'make all         build everything: build/xeno.iso and its parts'
 	@echo 'make iso hypervisor kernel root tools     build one part'
+	@echo 'make soak        the long form of some of them, about an hour (ROUNDS=1)'
 	@echo 'make lint        formatting, shell scripts, house rules'
 	@echo 'make bench       measure against native Linux and the peer'
 	@echo 'make deps        install the Debian packages all this needs (once)'
@@ -107,6 +108,9 @@ run: build/xeno.iso
 
 check: build/xeno.iso build/xeno-grub.iso build/stock.img
 	$(Q)tests/run '$(T)'
+
+soak: build/xeno.iso build/xeno-grub.iso build/stock.img
+	$(Q)tests/soak $(ROUNDS)
 
 lint: | deps
 	$(Q)tests/run '^lint/'
