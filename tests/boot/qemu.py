@@ -208,7 +208,7 @@ class Machine:
         """Run a command in the shell, which must be at its prompt. Returns
         (exit status, output)."""
         self.send(f"{command}; echo =$?=\n")
-        self.wait(r"; echo =\$\?=\n", limit)
+        self.wait(r"; echo =\$\?=.*\n", limit)
         start = self.seen
         match = self.wait(r"^(.*)=(\d+)=$", limit)
         output = self.text[start:match.start(2) - 1]
