@@ -33,8 +33,11 @@ static struct spinlock own_lock = SPINLOCK_INIT(RANK_LEAF, "frames");
 static struct own_frame *own_free;
 static unsigned int own_nr_free;
 
-/* What a card lends us while it hands on a frame. */
-static struct vnet_frame *lent[NIC_MAX];
+/* Of each card, from boot on: its port, and what it lends us while it hands on a frame. */
+static struct {
+	struct vnet_port *port;
+	struct vnet_frame *frame;
+} cards[NIC_MAX];
 
 /* --- frames of the router's own */
 
@@ -373,21 +376,11 @@ void vnet_card_ask(struct vnet_port *p, uint32_t addr, struct vnet_batch *b)
 
 /* --- what arrives */
 
-static struct vnet_port *port_of(const struct nic *n)
-{
-	struct vnet_port *p;
-
-	router_lock();
-	p = vnet_port_find(XENO_VNET_NIC(n->nr));
-	router_unlock();
-	return p;
-}
-
 /* For a card, one after the other. */
 static void receive(struct nic *n, const void *frame, unsigned int len, bool sum_ok)
 {
-	struct vnet_port *p = port_of(n);
-	struct vnet_frame *f = lent[n->nr];
+	struct vnet_port *p = cards[n->nr].port;
+	struct vnet_frame *f = cards[n->nr].frame;
 	unsigned int head = min(len, (unsigned int)VNET_HEAD);
 	struct vnet_batch b;
 
@@ -419,9 +412,12 @@ void vnet_cards_init(void)
 		vnet_own_put(&o->f);
 	}
 	for (unsigned int i = 0; i < nic_count(); i++) {
-		lent[i] = hyp_alloc(sizeof(*lent[i]));
-		if (lent[i])
-			lent[i]->lent = true;
+		router_lock();
+		cards[i].port = vnet_port_find(XENO_VNET_NIC(i));
+		router_unlock();
+		cards[i].frame = hyp_alloc(sizeof(*cards[i].frame));
+		if (cards[i].frame)
+			cards[i].frame->lent = true;
 	}
 	nic_receiver = receive;
 }
