@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* SOURCES: tools/xenctl/builder.c tools/xenctl/bootplan.c tools/xenctl/kernimage.c tools/xenctl/unpack.c tools/xenctl/guestcfg.c tools/xenctl/diskspec.c tools/xenctl/netspec.c tools/xenctl/xlcfg.c tools/xenctl/util.c */
+/* SOURCES: tools/xenctl/builder.c tools/xenctl/bootplan.c tools/xenctl/kernimage.c tools/xenctl/unpack.c tools/xenctl/guestcfg.c tools/xenctl/diskspec.c tools/xenctl/netspec.c tools/xenctl/spec.c tools/xenctl/xlcfg.c tools/xenctl/util.c */
 /* LIBS: -lz -llzma -lzstd -llz4 */
 /*
  * The domain builder against a hypervisor made of arrays (it stands in for hyp.c): what a

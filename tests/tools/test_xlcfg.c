@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* SOURCES: tools/xenctl/xlcfg.c tools/xenctl/guestcfg.c tools/xenctl/diskspec.c tools/xenctl/netspec.c */
+/* SOURCES: tools/xenctl/xlcfg.c tools/xenctl/guestcfg.c tools/xenctl/diskspec.c tools/xenctl/netspec.c tools/xenctl/spec.c */
 /* Guest configuration files: syntax, meaning, positions in messages, hostile text. */
 #include <stdlib.h>
 

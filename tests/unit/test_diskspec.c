@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* SOURCES: tools/xenctl/diskspec.c */
+/* SOURCES: tools/xenctl/diskspec.c tools/xenctl/spec.c */
 /* How a disk is written: xl's forms and ours, every mistake named, names, extents, hostile text. */
 #include <stdlib.h>
 #include <string.h>
@@ -8,7 +8,7 @@
 #include "test.h"
 
 static struct disk_spec s;
-static char err[DISK_ERR];
+static char err[SPEC_ERR];
 
 /* From an exact copy, so that ASan sees a read behind the end. */
 static int parse(const char *text)
@@ -115,7 +115,7 @@ static void diskspec_mistakes(void)
 		  "rate '17000000T' is not a number of bytes (20MiB)" },
 		{ "phy:/dev/x\nb,xvda", "it holds a control character" },
 	};
-	char text[2 * DISK_TEXT_MAX];
+	char text[2 * SPEC_TEXT_MAX];
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
 		CHECK(refused(cases[i].text, cases[i].why));

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* SOURCES: tools/xenctl/netrules.c tools/xenctl/netspec.c tools/xenctl/xlcfg.c hypervisor/vnet/rules.c hypervisor/vnet/ct.c hypervisor/vnet/parse.c hypervisor/vnet/csum.c hypervisor/vnet/guard.c hypervisor/lib/sort.c */
+/* SOURCES: tools/xenctl/netrules.c tools/xenctl/netspec.c tools/xenctl/spec.c tools/xenctl/xlcfg.c hypervisor/vnet/rules.c hypervisor/vnet/ct.c hypervisor/vnet/parse.c hypervisor/vnet/csum.c hypervisor/vnet/guard.c hypervisor/lib/sort.c */
 /*
  * The text of rules: what each line becomes, every mistake with line and column, ids, places; a
  * fuzzer, in which whatever the text parser takes the hypervisor's own checks take too.
@@ -15,7 +15,7 @@
 
 static struct netrules r;
 static struct netlists l;
-static char err[NET_ERR], *text;
+static char err[SPEC_ERR], *text;
 
 /* demo1 is 3, demo2 is 7. */
 static int find(const char *name, void *data __attribute__((unused)))
@@ -238,7 +238,7 @@ static void netrules_places(void)
 
 static void netrules_names(void)
 {
-	char buf[NET_NAME_MAX], why[NET_ERR];
+	char buf[NET_NAME_MAX], why[SPEC_ERR];
 	struct net_iface i;
 
 	CHECK(!strcmp(net_iface_text("demo1", 0, buf), "demo1"));
@@ -283,7 +283,7 @@ static void check_taken(void)
 		CHECK(!vnet_nat_check(&l.nats[i]));
 	for (size_t i = 0; i < r.nr; i++) {
 		struct netrules again;
-		char why[NET_ERR];
+		char why[SPEC_ERR];
 
 		netline_words(&r, &r.lines[i], words, sizeof(words));
 		CHECK(!netrules_parse(&again, words, strlen(words), why) && again.nr == 1);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* SOURCES: tools/xenctl/netspec.c tools/xenctl/xlcfg.c */
+/* SOURCES: tools/xenctl/netspec.c tools/xenctl/spec.c tools/xenctl/xlcfg.c */
 /* Interfaces as they are written, words of the network, net.conf; every mistake named, hostile text. */
 #include <stdlib.h>
 #include <string.h>
@@ -8,7 +8,7 @@
 #include "test.h"
 
 static struct vif_spec s;
-static char err[NET_ERR];
+static char err[SPEC_ERR];
 
 /* From an exact copy, so that ASan sees a read behind the end. */
 static int parse(const char *text)
@@ -76,7 +76,7 @@ static void netspec_mistakes(void)
 		{ "color=red", "unknown key 'color'" },
 		{ "ip=10.0.0.5\n", "it holds a control character" },
 	};
-	char text[2 * VIF_TEXT_MAX];
+	char text[2 * SPEC_TEXT_MAX];
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
 		if (strncmp(cases[i].text, "rate=9999", 9))

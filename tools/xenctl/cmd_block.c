@@ -29,7 +29,7 @@ static void join(char *text, size_t size, char **words)
 
 int cmd_block_attach(int argc, char **argv)
 {
-	char text[DISK_TEXT_MAX], why[DISK_ERR], name[DISK_NAME_MAX];
+	char text[SPEC_TEXT_MAX], why[SPEC_ERR], name[DISK_NAME_MAX];
 	struct xeno_ctl_info dom;
 	struct disk_spec s;
 	unsigned int opts;
@@ -52,7 +52,7 @@ int cmd_block_attach(int argc, char **argv)
 static void find_vdev(uint16_t domid, const char *domain, const char *name,
 		      struct xeno_ctl_vblk_info *v)
 {
-	char why[DISK_ERR];
+	char why[SPEC_ERR];
 	uint32_t dev;
 	int err;
 
@@ -218,7 +218,7 @@ int cmd_block_set(int argc, char **argv)
 	struct xeno_ctl_vblk_info v;
 	struct xeno_ctl_info dom;
 	struct disk_limits l;
-	char why[DISK_ERR];
+	char why[SPEC_ERR];
 	uint16_t domid;
 	int err;
 

@@ -122,7 +122,7 @@ int net_proto_number(const char *word)
 	for (size_t i = 0; i < sizeof(protos) / sizeof(protos[0]); i++)
 		if (!strcmp(protos[i].name, word))
 			return protos[i].proto;
-	return net_parse_number(word, 255, &n) || !n ? -1 : (int)n;
+	return spec_number(word, 255, &n) || !n ? -1 : (int)n;
 }
 
 /* --- list */
@@ -500,22 +500,22 @@ static uint32_t free_handle(uint16_t domid, const char *domain)
 }
 
 /* The words of one interface may come as several arguments; they are joined with commas. */
-static void join_vif(char text[VIF_TEXT_MAX], char **words)
+static void join_vif(char text[SPEC_TEXT_MAX], char **words)
 {
 	size_t len = 0;
 
 	text[0] = 0;
 	for (; *words; words++) {
-		len += (size_t)snprintf(text + len, VIF_TEXT_MAX - len, "%s%s", len ? "," : "",
+		len += (size_t)snprintf(text + len, SPEC_TEXT_MAX - len, "%s%s", len ? "," : "",
 					*words);
-		if (len >= VIF_TEXT_MAX)
-			die("vif: it is longer than %d characters", VIF_TEXT_MAX - 1);
+		if (len >= SPEC_TEXT_MAX)
+			die("vif: it is longer than %d characters", SPEC_TEXT_MAX - 1);
 	}
 }
 
 int cmd_network_attach(int argc, char **argv)
 {
-	char text[VIF_TEXT_MAX], why[NET_ERR], name[NET_NAME_MAX];
+	char text[SPEC_TEXT_MAX], why[SPEC_ERR], name[NET_NAME_MAX];
 	struct xeno_ctl_info dom;
 	struct vif_spec s;
 	unsigned int opts;
@@ -557,7 +557,7 @@ static void find_handle(uint16_t domid, const char *domain, const char *word,
 	uint64_t n = 0;
 	int err;
 
-	if (!by_mac && net_parse_number(word, 255, &n))
+	if (!by_mac && spec_number(word, 255, &n))
 		die("'%s' is neither the number of an interface nor a MAC", word);
 	for (uint32_t h = (uint32_t)n; !(err = hyp_vnet_info(domid, h, v)); h = v->handle + 1)
 		if (by_mac ? !memcmp(mac, v->mac, 6) : v->handle == n)

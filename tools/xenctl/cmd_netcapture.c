@@ -164,9 +164,9 @@ static bool read_options(int argc, char **argv, uint64_t *count, uint64_t *snap)
 
 	opterr = 0;
 	while ((o = getopt(argc, argv, "c:s:")) != -1) {
-		if (o == 'c' && (net_parse_number(optarg, UINT32_MAX, count) || !*count))
+		if (o == 'c' && (spec_number(optarg, UINT32_MAX, count) || !*count))
 			die("-c '%s' is not a number of frames", optarg);
-		if (o == 's' && (net_parse_number(optarg, SNAP_MAX, snap) || *snap < 16))
+		if (o == 's' && (spec_number(optarg, SNAP_MAX, snap) || *snap < 16))
 			die("-s '%s' is not a number of bytes, 16 to %u", optarg, SNAP_MAX);
 		if (o == '?')
 			return false;

@@ -23,7 +23,7 @@ static bool parse_end(const char *word, uint32_t *addr, uint16_t *port)
 	if (colon)
 		*colon++ = 0;
 	if (strlen(word) >= sizeof(copy) || net_parse_addr(copy, addr) ||
-	    (colon && net_parse_number(colon, 65535, &n)))
+	    (colon && spec_number(colon, 65535, &n)))
 		die("'%s' is not ADDRESS or ADDRESS:PORT", word);
 	*port = (uint16_t)n;
 	return colon;

@@ -180,7 +180,7 @@ static void cut_line(struct edit *e, const struct netline *l)
 /* A line from the command line, alone. Dies when it is wrong. */
 static void check_line(const char *line)
 {
-	char why[NET_ERR];
+	char why[SPEC_ERR];
 	struct netrules r;
 
 	if (netrules_parse(&r, line, strlen(line), why))
@@ -195,7 +195,7 @@ static const struct netline *line_by_id(const struct netrules *r, const char *wo
 	const struct netline *l = NULL;
 	uint64_t id;
 
-	if (net_parse_number(word, UINT32_MAX, &id))
+	if (spec_number(word, UINT32_MAX, &id))
 		die("'%s' is not the id of a rule; see xenctl net rule list", word);
 	l = netrules_by_id(r, (uint32_t)id);
 	if (!l)
@@ -206,7 +206,7 @@ static const struct netline *line_by_id(const struct netrules *r, const char *wo
 /* The id that the line at `at` of the new text has got; 0: it is no rule, or the text is wrong. */
 static uint32_t id_at(const struct edit *e, size_t at)
 {
-	char why[NET_ERR];
+	char why[SPEC_ERR];
 	struct netrules r;
 	uint32_t id = 0;
 
@@ -404,8 +404,8 @@ static void parse_range(const char *word, struct forward *f)
 	dash = strchr(copy, '-');
 	if (dash)
 		*dash++ = 0;
-	if (strlen(word) >= sizeof(copy) || net_parse_number(copy, 65535, &lo) || !lo ||
-	    net_parse_number(dash ? dash : copy, 65535, &hi) || hi < lo)
+	if (strlen(word) >= sizeof(copy) || spec_number(copy, 65535, &lo) || !lo ||
+	    spec_number(dash ? dash : copy, 65535, &hi) || hi < lo)
 		die("'%s' is not a port or a range of ports (8080, 8080-8090)", word);
 	f->lo = (uint16_t)lo;
 	f->hi = (uint16_t)hi;
@@ -422,7 +422,7 @@ static void parse_target(const char *word, struct forward *f)
 	colon = strchr(name, ':');
 	if (colon)
 		*colon++ = 0;
-	if (colon && (net_parse_number(colon, 65535, &port) || !port))
+	if (colon && (spec_number(colon, 65535, &port) || !port))
 		die("'%s' is not a port", colon);
 	f->to_port = (uint16_t)port;
 	if (f->to_port + (f->hi - f->lo) > 65535)

@@ -178,7 +178,7 @@ int net_uplink(int argc, char **argv)
 
 	if (argc < 3 || argc > 4)
 		return EXIT_USAGE;
-	if (net_parse_number(argv[1], NET_UPLINKS - 1, &nic))
+	if (spec_number(argv[1], NET_UPLINKS - 1, &nic))
 		die("'%s' is not the number of a card", argv[1]);
 	up.nic = (uint32_t)nic;
 	if (strcmp(argv[2], "none") &&
@@ -240,9 +240,9 @@ int net_hold(int argc, char **argv)
 
 	if (argc != 4)
 		return EXIT_USAGE;
-	if (net_parse_number(argv[2], UINT32_MAX, &packets))
+	if (spec_number(argv[2], UINT32_MAX, &packets))
 		die("'%s' is not a number of packets (0: at once)", argv[2]);
-	if (net_parse_number(argv[3], 999999999, &ns))
+	if (spec_number(argv[3], 999999999, &ns))
 		die("'%s' is not a time in ns below one second", argv[3]);
 	domid = net_find_vif(argv[1], &v);
 	net_update_from(&u, &v);

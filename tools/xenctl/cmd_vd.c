@@ -394,7 +394,7 @@ static int vd_export_cmd(const struct args *a)
 static int vd_attach(const struct args *a)
 {
 	struct xeno_ctl_vblk_set u = { .flags = a->ro ? XENO_VBLKF_READ_ONLY : 0 };
-	char why[DISK_ERR], name[DISK_NAME_MAX];
+	char why[SPEC_ERR], name[DISK_NAME_MAX];
 	struct xeno_ctl_info dom;
 	struct xd_disk *d;
 	struct vd_map m;

@@ -27,7 +27,7 @@
 /* What the disk is, for messages and labels: a virtual disk's key is nobody's business. */
 static const char *shown(const struct disk_spec *s)
 {
-	static char text[DISK_TEXT_MAX];
+	static char text[SPEC_TEXT_MAX];
 	size_t len = strlen(s->target);
 
 	if (s->target[0] != '/' && len > 3)
@@ -126,7 +126,7 @@ static int check_mounts(const struct disk_spec *s, const struct disk_map *m, cha
 		if (s->flags & XENO_VBLKF_READ_ONLY && !strcmp(super, "ro"))
 			continue;
 		if (device_overlaps(makedev(maj, min), m))
-			ret = disk_fail(err, "%s: domain 0 has mounted it (%.100s)", shown(s),
+			ret = spec_fail(err, "%s: domain 0 has mounted it (%.100s)", shown(s),
 					where);
 	}
 	if (f)
@@ -144,7 +144,7 @@ static int check_swaps(const struct disk_spec *s, const struct disk_map *m, char
 	while (f && !ret && fgets(line, sizeof(line), f))
 		if (sscanf(line, "%255s", name) == 1 && !stat(name, &st) && S_ISBLK(st.st_mode) &&
 		    device_overlaps(st.st_rdev, m))
-			ret = disk_fail(err, "%s: domain 0 swaps to it (%.100s)", shown(s), name);
+			ret = spec_fail(err, "%s: domain 0 swaps to it (%.100s)", shown(s), name);
 	if (f)
 		fclose(f);
 	return ret;
@@ -160,7 +160,7 @@ static int check_domain0(const struct disk_spec *s, const struct disk_map *m, ch
 		return 0;
 	fd = open(s->target, O_RDONLY | O_EXCL | O_CLOEXEC);
 	if (fd < 0 && errno == EBUSY)
-		return disk_fail(err, "%s: domain 0 uses it", shown(s));
+		return spec_fail(err, "%s: domain 0 uses it", shown(s));
 	if (fd >= 0)
 		close(fd);
 	return 0;
@@ -187,7 +187,7 @@ static void find_rival(uint16_t domid, const struct xeno_ctl_info *dom, void *da
 		    !extents_overlap(r->m->x, r->m->n, x, v.nr_extents))
 			continue;
 		r->found = true;
-		disk_fail(r->err, "%s: %s uses it (%s, %s); `!` behind the access shares it",
+		spec_fail(r->err, "%s: %s uses it (%s, %s); `!` behind the access shares it",
 			  shown(r->s), dom->name, vdev_name(v.dev, name),
 			  v.flags & XENO_VBLKF_READ_ONLY ? "ro" : "rw");
 	}
@@ -201,10 +201,10 @@ static int check_drives(const struct disk_spec *s, const struct disk_map *m, cha
 		if (hyp_disk_info(m->x[i].drive, &d))
 			continue;
 		if (d.flags & XENO_DISKF_READ_ONLY && !(s->flags & XENO_VBLKF_READ_ONLY))
-			return disk_fail(err, "%s: the drive is read-only, so access must be r",
+			return spec_fail(err, "%s: the drive is read-only, so access must be r",
 					 shown(s));
 		if (d.flags & XENO_DISKF_DEAD)
-			return disk_fail(err, "%s: the drive is dead (xenctl disk list)", shown(s));
+			return spec_fail(err, "%s: the drive is dead (xenctl disk list)", shown(s));
 	}
 	return 0;
 }
@@ -226,7 +226,7 @@ static int check_use(const struct disk_spec *s, const struct disk_map *m, char *
 /* "vd:NAME[:KEY]", cut in two. */
 struct virtual
 {
-	char name[DISK_TEXT_MAX];
+	char name[SPEC_TEXT_MAX];
 	const char *key; /* NULL: none */
 };
 
@@ -248,25 +248,25 @@ static int resolve_virtual(const struct disk_spec *s, struct disk_map *m, char *
 	struct vd_map map;
 
 	cut_virtual(s, &v);
-	if (vd_resolve(v.name, v.key, writable, &map, err, DISK_ERR))
+	if (vd_resolve(v.name, v.key, writable, &map, err, SPEC_ERR))
 		return -1;
 	m->n = map.n;
 	memcpy(m->x, map.x, map.n * sizeof(map.x[0]));
 	return 0;
 }
 
-int disk_resolve(const struct disk_spec *s, struct disk_map *m, char err[DISK_ERR])
+int disk_resolve(const struct disk_spec *s, struct disk_map *m, char err[SPEC_ERR])
 {
 	struct stat st;
 
 	if (s->target[0] != '/')
 		return resolve_virtual(s, m, err) ? -1 : check_use(s, m, err);
 	if (stat(s->target, &st))
-		return disk_fail(err, "%s: %s", shown(s), strerror(errno));
+		return spec_fail(err, "%s: %s", shown(s), strerror(errno));
 	if (!S_ISBLK(st.st_mode))
-		return disk_fail(err, "%s: not a block device", shown(s));
+		return spec_fail(err, "%s: not a block device", shown(s));
 	if (!map_device(st.st_rdev, m))
-		return disk_fail(err, "%s: not on a drive of the hypervisor (xenctl disk list)",
+		return spec_fail(err, "%s: not on a drive of the hypervisor (xenctl disk list)",
 				 shown(s));
 	return check_use(s, m, err);
 }
@@ -278,7 +278,7 @@ static int confirm_virtual(uint16_t domid, const struct disk_spec *s, const stru
 	struct vd_map map = { .n = m->n };
 
 	memcpy(map.x, m->x, m->n * sizeof(map.x[0]));
-	if (!vd_confirm(v->name, &map, err, DISK_ERR))
+	if (!vd_confirm(v->name, &map, err, SPEC_ERR))
 		return 0;
 	hyp_vblk_remove(domid, s->dev, true);
 	return -1;
@@ -301,12 +301,12 @@ static int attach_failed(const struct disk_spec *s, int error, char *err)
 
 	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++)
 		if (known[i].error == error)
-			return disk_fail(err, "%s as %s: %s", shown(s), vdev_name(s->dev, name),
+			return spec_fail(err, "%s as %s: %s", shown(s), vdev_name(s->dev, name),
 					 known[i].what);
-	return disk_fail(err, "%s as %s: %s", shown(s), vdev_name(s->dev, name), strerror(-error));
+	return spec_fail(err, "%s as %s: %s", shown(s), vdev_name(s->dev, name), strerror(-error));
 }
 
-int disk_attach(uint16_t domid, const struct disk_spec *s, char err[DISK_ERR])
+int disk_attach(uint16_t domid, const struct disk_spec *s, char err[SPEC_ERR])
 {
 	struct xeno_ctl_vblk_set u = { .dev = s->dev,
 				       .flags = s->flags,
@@ -338,7 +338,7 @@ static int check_among(const struct guest_cfg *g, const struct disk_map *maps, u
 		if (!(flags & XENO_VBLKF_SHARED) &&
 		    !(flags & g->disks[j].flags & XENO_VBLKF_READ_ONLY) &&
 		    extents_overlap(maps[i].x, maps[i].n, maps[j].x, maps[j].n))
-			return disk_fail(err, "%s: disk[%u] has the same sectors",
+			return spec_fail(err, "%s: disk[%u] has the same sectors",
 					 shown(&g->disks[i]), j);
 	}
 	return 0;
@@ -347,7 +347,7 @@ static int check_among(const struct guest_cfg *g, const struct disk_map *maps, u
 int disks_check(const struct guest_cfg *g)
 {
 	struct disk_map *maps = calloc(g->nr_disks + 1, sizeof(*maps));
-	char why[DISK_ERR];
+	char why[SPEC_ERR];
 	int err = 0;
 
 	if (!maps)
@@ -365,7 +365,7 @@ int disks_check(const struct guest_cfg *g)
 
 int disks_attach(uint16_t domid, const struct guest_cfg *g)
 {
-	char why[DISK_ERR];
+	char why[SPEC_ERR];
 
 	for (unsigned int i = 0; i < g->nr_disks; i++) {
 		if (!disk_attach(domid, &g->disks[i], why))

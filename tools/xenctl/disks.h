@@ -15,9 +15,9 @@ struct disk_map { /* where the sectors of a disk are */
  * What s stands for in domain 0; refuses what is mounted there or belongs to another domain,
  * unless s says `!`. -1: err says why not.
  */
-int disk_resolve(const struct disk_spec *s, struct disk_map *m, char err[DISK_ERR]);
+int disk_resolve(const struct disk_spec *s, struct disk_map *m, char err[SPEC_ERR]);
 /* Resolves it and gives it to a domain. -1: err says why not, and nothing has changed. */
-int disk_attach(uint16_t domid, const struct disk_spec *s, char err[DISK_ERR]);
+int disk_attach(uint16_t domid, const struct disk_spec *s, char err[SPEC_ERR]);
 
 /* All disks of a configuration. -1: a message was printed. */
 int disks_check(const struct guest_cfg *g);

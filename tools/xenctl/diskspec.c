@@ -6,7 +6,6 @@
  */
 #include <ctype.h>
 #include <errno.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,27 +21,6 @@
 #define XVD_EXT_PARTS 256u
 #define XVD_MAX 702u /* xvda to xvdzz */
 
-int disk_fail(char err[DISK_ERR], const char *fmt, ...)
-{
-	va_list ap;
-
-	va_start(ap, fmt);
-	vsnprintf(err, DISK_ERR, fmt, ap);
-	va_end(ap);
-	return -1;
-}
-
-static int number(const char *s, uint64_t max, uint64_t *n)
-{
-	char *end;
-
-	if (!isdigit((unsigned char)*s))
-		return -1;
-	errno = 0;
-	*n = strtoull(s, &end, 10);
-	return *end || errno || *n > max ? -1 : 0;
-}
-
 /* hda and sda are names of other kinds of disks; xl maps them silently, we do not. */
 static int bad_vdev(const char *name, char *err)
 {
@@ -50,18 +28,18 @@ static int bad_vdev(const char *name, char *err)
 		     islower((unsigned char)name[2]);
 
 	if (other)
-		return disk_fail(err, "vdev '%.16s': disks of guests are called xvd%.10s", name,
+		return spec_fail(err, "vdev '%.16s': disks of guests are called xvd%.10s", name,
 				 name + 2);
-	return disk_fail(err, "vdev '%.16s' is not a name like xvda or xvda1", name);
+	return spec_fail(err, "vdev '%.16s' is not a name like xvda or xvda1", name);
 }
 
-int vdev_number(const char *name, uint32_t *dev, char err[DISK_ERR])
+int vdev_number(const char *name, uint32_t *dev, char err[SPEC_ERR])
 {
 	uint64_t n = 0, part = 0;
 	const char *p = name + 3;
 	bool ext;
 
-	if (!number(name, (1u << 31) - 1, &n)) {
+	if (!spec_number(name, (1u << 31) - 1, &n)) {
 		*dev = (uint32_t)n;
 		return 0;
 	}
@@ -69,11 +47,11 @@ int vdev_number(const char *name, uint32_t *dev, char err[DISK_ERR])
 		return bad_vdev(name, err);
 	for (; islower((unsigned char)*p) && p < name + 5; p++)
 		n = n * 26 + (uint64_t)(*p - 'a') + 1;
-	if (!n || *p == '0' || (*p && number(p, XVD_EXT_PARTS - 1, &part)))
+	if (!n || *p == '0' || (*p && spec_number(p, XVD_EXT_PARTS - 1, &part)))
 		return bad_vdev(name, err);
 	ext = --n >= XVD_NR;
 	if (!ext && part >= XVD_PARTS)
-		return disk_fail(err, "vdev '%.16s': xvda to xvdp have partitions 1 to 15", name);
+		return spec_fail(err, "vdev '%.16s': xvda to xvdp have partitions 1 to 15", name);
 	*dev = (uint32_t)(ext ? XVD_EXT + XVD_EXT_PARTS * n : XVD_FIRST + XVD_PARTS * n) +
 	       (uint32_t)part;
 	return 0;
@@ -154,18 +132,18 @@ static int set_target(struct parse *p, const char *v)
 	bool phy = !strncmp(v, "phy:", 4);
 
 	if (!strncmp(v, "file:", 5) || !strncmp(v, "tap:", 4))
-		return disk_fail(p->err, "target '%.60s': a file cannot be a disk", v);
+		return spec_fail(p->err, "target '%.60s': a file cannot be a disk", v);
 	if (phy || !strncmp(v, "raw:", 4) || !strncmp(v, "vd:", 3))
 		p->given |= 1u << KEY_FORMAT;
 	if (phy || !strncmp(v, "raw:", 4))
 		v += 4;
 	if (phy && *v && *v != '/')
-		to += snprintf(to, DISK_TEXT_MAX, "/dev/");
+		to += snprintf(to, SPEC_TEXT_MAX, "/dev/");
 	else if (*v != '/' && (strncmp(v, "vd:", 3) || !v[3] || v[3] == ':'))
-		return disk_fail(p->err,
+		return spec_fail(p->err,
 				 "target '%.60s' is neither a path (/dev/xvdb3) nor vd:NAME", v);
-	if (strlen(v) >= (size_t)(p->s->target + DISK_TEXT_MAX - to))
-		return disk_fail(p->err, "target '%.60s...' is too long", v);
+	if (strlen(v) >= (size_t)(p->s->target + SPEC_TEXT_MAX - to))
+		return spec_fail(p->err, "target '%.60s...' is too long", v);
 	strcpy(to, v);
 	return 0;
 }
@@ -175,9 +153,9 @@ static int set_format(struct parse *p, const char *v)
 	if (!strcmp(v, "raw"))
 		return 0;
 	if (!strncmp(v, "xvd", 3))
-		return disk_fail(p->err, "'%.16s' stands where the format is: TARGET,raw,%.16s", v,
+		return spec_fail(p->err, "'%.16s' stands where the format is: TARGET,raw,%.16s", v,
 				 v);
-	return disk_fail(p->err, "format '%.20s': only raw disks exist here", v);
+	return spec_fail(p->err, "format '%.20s': only raw disks exist here", v);
 }
 
 static int set_devtype(struct parse *p, const char *v)
@@ -185,7 +163,7 @@ static int set_devtype(struct parse *p, const char *v)
 	if (!strcmp(v, "cdrom"))
 		p->s->flags |= XENO_VBLKF_CDROM | XENO_VBLKF_READ_ONLY;
 	else if (strcmp(v, "disk"))
-		return disk_fail(p->err, "devtype '%.20s' is neither disk nor cdrom", v);
+		return spec_fail(p->err, "devtype '%.20s' is neither disk nor cdrom", v);
 	return 0;
 }
 
@@ -211,7 +189,7 @@ static int set_access(struct parse *p, const char *v)
 	if (strncmp(v, w ? "rw" : "ro", len) && strncmp(v, w ? "w" : "r", len))
 		len = 0;
 	if (!len || len > 2 || (v[len] && v[len + 1]))
-		return disk_fail(p->err,
+		return spec_fail(p->err,
 				 "access '%.20s' is none of r, ro, w, rw (! behind: shared)", v);
 	p->access_w = w;
 	if (!w)
@@ -224,7 +202,7 @@ static int set_access(struct parse *p, const char *v)
 static int set_backendtype(struct parse *p, const char *v)
 {
 	return strcmp(v, "phy") ?
-		       disk_fail(p->err, "backendtype '%.20s': only phy exists here", v) :
+		       spec_fail(p->err, "backendtype '%.20s': only phy exists here", v) :
 		       0;
 }
 
@@ -232,23 +210,23 @@ static int set_weight(struct disk_limits *l, const char *v, char *err)
 {
 	uint64_t n;
 
-	if (number(v, 1000, &n) || !n)
-		return disk_fail(err, "weight '%.20s' is not 1 to 1000", v);
+	if (spec_number(v, 1000, &n) || !n)
+		return spec_fail(err, "weight '%.20s' is not 1 to 1000", v);
 	l->weight = (uint32_t)n;
 	return 0;
 }
 
 static int set_iops(struct disk_limits *l, const char *v, char *err)
 {
-	return number(v, UINT32_MAX, &l->iops) ?
-		       disk_fail(err, "iops '%.20s' is not a number below 2^32", v) :
+	return spec_number(v, UINT32_MAX, &l->iops) ?
+		       spec_fail(err, "iops '%.20s' is not a number below 2^32", v) :
 		       0;
 }
 
 static int set_rate(struct disk_limits *l, const char *v, char *err)
 {
 	return amount(v, &l->rate) ?
-		       disk_fail(err, "rate '%.20s' is not a number of bytes (20MiB)", v) :
+		       spec_fail(err, "rate '%.20s' is not a number of bytes (20MiB)", v) :
 		       0;
 }
 
@@ -311,12 +289,12 @@ static int set_key(struct parse *p, size_t i, const char *v)
 	const struct key *k = &keys[i];
 
 	if (p->given & 1u << i && i != KEY_FORMAT)
-		return disk_fail(p->err, "%s is given twice", k->name);
+		return spec_fail(p->err, "%s is given twice", k->name);
 	p->given |= 1u << i;
 	if (k->set)
 		return k->set(p, v);
 	return k->set_limit ? k->set_limit(&p->s->limits, v, p->err) :
-			      disk_fail(p->err, "%s is not supported here", k->name);
+			      spec_fail(p->err, "%s is not supported here", k->name);
 }
 
 /* One part between commas; *place: where a word without a key belongs. */
@@ -328,72 +306,55 @@ static int set_part(struct parse *p, const char *part, unsigned int *place)
 	if (i < NR_KEYS)
 		return set_key(p, i, part[len] ? part + len + 1 : part);
 	if (part[len])
-		return disk_fail(p->err, "unknown key '%.*s'", (int)(len < 40 ? len : 40), part);
+		return spec_fail(p->err, "unknown key '%.*s'", (int)(len < 40 ? len : 40), part);
 	while (*place < NR_PLACES && p->given & 1u << *place)
 		++*place;
 	if (!*part) /* left out */
 		return ++*place, 0;
 	if (*place >= NR_PLACES)
-		return disk_fail(p->err, "'%.40s' is one word too many", part);
+		return spec_fail(p->err, "'%.40s' is one word too many", part);
 	return set_key(p, (*place)++, part);
 }
 
 static int check_whole(struct parse *p)
 {
 	if (!p->s->target[0])
-		return disk_fail(p->err, "the target is missing (phy:/dev/xvdb3,xvda,w)");
+		return spec_fail(p->err, "the target is missing (phy:/dev/xvdb3,xvda,w)");
 	if (!(p->given & 1u << KEY_VDEV))
-		return disk_fail(p->err, "vdev is missing (the name in the guest: xvda)");
+		return spec_fail(p->err, "vdev is missing (the name in the guest: xvda)");
 	if (p->s->flags & XENO_VBLKF_CDROM && p->access_w)
-		return disk_fail(p->err, "a CD is read-only: access must be r");
+		return spec_fail(p->err, "a CD is read-only: access must be r");
 	return 0;
 }
 
-/* Blanks around it go. */
-static char *trim(char *s)
-{
-	char *end;
-
-	s += strspn(s, " \t");
-	end = s + strlen(s);
-	while (end > s && (end[-1] == ' ' || end[-1] == '\t'))
-		*--end = 0;
-	return s;
-}
-
-int diskspec_parse(struct disk_spec *s, const char *text, char err[DISK_ERR])
+int diskspec_parse(struct disk_spec *s, const char *text, char err[SPEC_ERR])
 {
 	struct parse p = { .s = s, .err = err };
-	char copy[DISK_TEXT_MAX], *rest = copy;
+	char copy[SPEC_TEXT_MAX], *rest = copy;
 	unsigned int place = 0;
 
 	memset(s, 0, sizeof(*s));
-	if (strlen(text) >= sizeof(copy))
-		return disk_fail(err, "it is longer than %zu characters", sizeof(copy) - 1);
-	for (const char *c = text; *c; c++)
-		if (iscntrl((unsigned char)*c) && *c != '\t')
-			return disk_fail(err, "it holds a control character");
-	strcpy(copy, text);
-	strcpy(s->text, text);
+	if (spec_copy(s->text, copy, text, err))
+		return -1;
 	while (rest) {
 		char *part = rest + strspn(rest, " \t");
 
 		rest = strncmp(part, "target=", 7) ? strchr(part, ',') : NULL;
 		if (rest)
 			*rest++ = 0;
-		if (set_part(&p, trim(part), &place))
+		if (set_part(&p, spec_trim(part), &place))
 			return -1;
 	}
 	return check_whole(&p);
 }
 
-int disk_limit_parse(struct disk_limits *l, const char *text, char err[DISK_ERR])
+int disk_limit_parse(struct disk_limits *l, const char *text, char err[SPEC_ERR])
 {
 	size_t len = strcspn(text, "=");
 	size_t i = text[len] ? find_key(text, len, false) : NR_KEYS;
 
 	if (i == NR_KEYS || !keys[i].set_limit)
-		return disk_fail(err, "'%.40s' is none of weight=, iops=, rate=", text);
+		return spec_fail(err, "'%.40s' is none of weight=, iops=, rate=", text);
 	return keys[i].set_limit(l, text + len + 1, err);
 }
 

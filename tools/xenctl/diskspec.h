@@ -19,9 +19,9 @@
 
 #include <public/control.h>
 
-#define DISK_TEXT_MAX 256
+#include "spec.h"
+
 #define DISK_NAME_MAX 16 /* "xvda1", or a number */
-#define DISK_ERR 256	 /* room for a message */
 
 struct disk_limits {
 	uint32_t weight; /* 0: not given */
@@ -29,22 +29,20 @@ struct disk_limits {
 };
 
 struct disk_spec {
-	char text[DISK_TEXT_MAX];   /* as it was given */
-	char target[DISK_TEXT_MAX]; /* "/dev/xvdb3" or "vd:NAME[:KEY]" */
+	char text[SPEC_TEXT_MAX];   /* as it was given */
+	char target[SPEC_TEXT_MAX]; /* "/dev/xvdb3" or "vd:NAME[:KEY]" */
 	uint32_t dev;
 	uint32_t flags; /* XENO_VBLKF_* */
 	struct disk_limits limits;
 };
 
 /* -1: err says what is wrong. */
-int diskspec_parse(struct disk_spec *s, const char *text, char err[DISK_ERR]);
+int diskspec_parse(struct disk_spec *s, const char *text, char err[SPEC_ERR]);
 /* Takes "weight=N", "iops=N" or "rate=BYTES". */
-int disk_limit_parse(struct disk_limits *l, const char *text, char err[DISK_ERR]);
-/* Fills err; always -1. */
-int disk_fail(char err[DISK_ERR], const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+int disk_limit_parse(struct disk_limits *l, const char *text, char err[SPEC_ERR]);
 
 /* The number of xvda, xvdc2, or of digits alone. -1: err says what is wrong. */
-int vdev_number(const char *name, uint32_t *dev, char err[DISK_ERR]);
+int vdev_number(const char *name, uint32_t *dev, char err[SPEC_ERR]);
 /* The other way; buf is returned. */
 const char *vdev_name(uint32_t dev, char buf[DISK_NAME_MAX]);
 

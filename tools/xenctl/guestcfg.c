@@ -149,7 +149,7 @@ static int set_action(void *field, const struct key *k, const struct xlcfg_entry
 static int add_disk(struct guest_cfg *g, const char *text, const struct xlcfg_entry *e, char *err)
 {
 	struct disk_spec *s = &g->disks[g->nr_disks];
-	char why[DISK_ERR];
+	char why[SPEC_ERR];
 
 	if (g->nr_disks == GUEST_DISKS)
 		return fail(err, e, "a guest has at most %u disks", GUEST_DISKS);
@@ -164,7 +164,7 @@ static int add_disk(struct guest_cfg *g, const char *text, const struct xlcfg_en
 
 static int add_vif(struct guest_cfg *g, const char *text, const struct xlcfg_entry *e, char *err)
 {
-	char why[NET_ERR];
+	char why[SPEC_ERR];
 
 	if (g->nr_vifs == GUEST_VIFS)
 		return fail(err, e, "a guest has at most %u interfaces", GUEST_VIFS);

@@ -47,11 +47,11 @@ struct parser {
 static int __attribute__((format(printf, 3, 4)))
 fail(struct parser *ps, const struct word *w, const char *fmt, ...)
 {
-	int n = snprintf(ps->err, NET_ERR, "%u:%zu: ", w->line, w->column);
+	int n = snprintf(ps->err, SPEC_ERR, "%u:%zu: ", w->line, w->column);
 	va_list ap;
 
 	va_start(ap, fmt);
-	vsnprintf(ps->err + n, NET_ERR - (size_t)n, fmt, ap);
+	vsnprintf(ps->err + n, SPEC_ERR - (size_t)n, fmt, ap);
 	va_end(ap);
 	return -1;
 }
@@ -155,7 +155,7 @@ static int need_number(struct parser *ps, const char *what, uint64_t min, uint64
 {
 	if (need(ps, what))
 		return -1;
-	if (net_parse_number(ps->w.s, max, n) || *n < min)
+	if (spec_number(ps->w.s, max, n) || *n < min)
 		return fail(ps, &ps->w, "%s must be %llu to %llu, not '%.40s'", what,
 			    (unsigned long long)min, (unsigned long long)max, ps->w.s);
 	return 0;
@@ -194,7 +194,7 @@ static int parse_ports(struct parser *ps, char *s, uint16_t *lo, uint16_t *hi)
 	dash = strchr(word, '-');
 	if (dash)
 		*dash++ = 0;
-	if (net_parse_number(word, 65535, &a) || net_parse_number(dash ? dash : word, 65535, &b))
+	if (spec_number(word, 65535, &a) || spec_number(dash ? dash : word, 65535, &b))
 		return fail(ps, &ps->w, "'%.40s' is not a port or a range of ports (80, 80-90)", s);
 	if (!a || a > b)
 		return fail(ps, &ps->w, "'%.40s' is an empty range of ports", s);
@@ -222,10 +222,10 @@ static int card_number(const char *s)
 {
 	uint64_t n;
 
-	return strncmp(s, "nic", 3) || net_parse_number(s + 3, 255, &n) ? -1 : (int)n;
+	return strncmp(s, "nic", 3) || spec_number(s + 3, 255, &n) ? -1 : (int)n;
 }
 
-int net_iface_parse(struct net_iface *i, const char *word, char err[NET_ERR])
+int net_iface_parse(struct net_iface *i, const char *word, char err[SPEC_ERR])
 {
 	const char *dot = strrchr(word, '.');
 	size_t len = strlen(word);
@@ -239,8 +239,7 @@ int net_iface_parse(struct net_iface *i, const char *word, char err[NET_ERR])
 		i->nr = XENO_VNET_NIC((uint32_t)card_number(word));
 		return 0;
 	}
-	if (dot && isdigit((unsigned char)dot[1]) &&
-	    !net_parse_number(dot + 1, UINT32_MAX, &handle))
+	if (dot && isdigit((unsigned char)dot[1]) && !spec_number(dot + 1, UINT32_MAX, &handle))
 		len = (size_t)(dot - word);
 	if (len < sizeof(i->domain))
 		memcpy(i->domain, word, len);
@@ -248,17 +247,17 @@ int net_iface_parse(struct net_iface *i, const char *word, char err[NET_ERR])
 		strcpy(i->domain, "dom0");
 	i->nr = (uint32_t)handle;
 	if (handle > 255)
-		return net_fail(err, "'%.80s': interfaces of domains are numbered 0 to 255", word);
+		return spec_fail(err, "'%.80s': interfaces of domains are numbered 0 to 255", word);
 	if (!name_ok(i->domain))
-		return net_fail(err, "'%.80s' is not an interface (nic0, demo1, demo1.1, any)",
-				word);
+		return spec_fail(err, "'%.80s' is not an interface (nic0, demo1, demo1.1, any)",
+				 word);
 	return 0;
 }
 
 const char *net_iface_text(const char *domain, uint32_t nr, char buf[NET_NAME_MAX])
 {
 	struct net_iface i;
-	char err[NET_ERR];
+	char err[SPEC_ERR];
 
 	if (!domain && nr == XENO_VNET_ANY)
 		strcpy(buf, "any");
@@ -273,7 +272,7 @@ const char *net_iface_text(const char *domain, uint32_t nr, char buf[NET_NAME_MA
 
 static int need_iface(struct parser *ps, struct net_iface *i)
 {
-	char why[NET_ERR];
+	char why[SPEC_ERR];
 
 	if (need(ps, "an interface"))
 		return -1;
@@ -310,7 +309,7 @@ static int opt_proto(struct parser *ps)
 			ps->l->u.rule.proto = proto_numbers[i];
 			return 0;
 		}
-	if (net_parse_number(ps->w.s, 255, &n) || !n)
+	if (spec_number(ps->w.s, 255, &n) || !n)
 		return fail(ps, &ps->w, "'%.40s' is not a protocol: tcp, udp, icmp or 1 to 255",
 			    ps->w.s);
 	ps->l->u.rule.proto = (uint8_t)n;
@@ -358,7 +357,7 @@ static int icmp_type(const char *s, uint64_t *type)
 			*type = names[i].type;
 			return 0;
 		}
-	return net_parse_number(s, 255, type);
+	return spec_number(s, 255, type);
 }
 
 static int opt_icmp(struct parser *ps)
@@ -373,7 +372,7 @@ static int opt_icmp(struct parser *ps)
 	slash = strchr(word, '/');
 	if (slash)
 		*slash++ = 0;
-	if (icmp_type(word, &type) || (slash && net_parse_number(slash, 255, &code)))
+	if (icmp_type(word, &type) || (slash && spec_number(slash, 255, &code)))
 		return fail(ps, &ps->w, "'%.40s' is not an ICMP type (8, 3/4, echo-request)",
 			    ps->w.s);
 	r->icmp_type = (uint16_t)type;
@@ -563,7 +562,7 @@ static int opt_nat_to(struct parser *ps)
 	if (colon)
 		*colon++ = 0;
 	if (net_parse_addr(word, &n->to) || !n->to ||
-	    (colon && (net_parse_number(colon, 65535, &port) || !port)))
+	    (colon && (spec_number(colon, 65535, &port) || !port)))
 		return fail(ps, &ps->w, "'%.40s' is not an address or ADDRESS:PORT", ps->w.s);
 	n->to_port = (uint16_t)port;
 	return 0;
@@ -618,7 +617,7 @@ static int opt_window(struct parser *ps)
 		strcpy(both + len, "000");
 	else
 		both[len] = 0;
-	if (net_parse_number(both, 3600000, &n) || n < 100)
+	if (spec_number(both, 3600000, &n) || n < 100)
 		return fail(ps, &first, "window must be 100 ms to 3600 s");
 	ps->l->u.symmetry.window_ms = (uint32_t)n;
 	return 0;
@@ -966,7 +965,7 @@ static int give_ids(struct netrules *r, struct parser *ps)
 	return ret;
 }
 
-int netrules_parse(struct netrules *r, const char *text, size_t len, char err[NET_ERR])
+int netrules_parse(struct netrules *r, const char *text, size_t len, char err[SPEC_ERR])
 {
 	struct parser ps = { text, text + len, text, 1, text, .err = err };
 	size_t count[NETLINE_KINDS] = { 0 }, room = 0;
@@ -1007,7 +1006,7 @@ void netrules_free(struct netrules *r)
 
 const char *netline_words(const struct netrules *r, const struct netline *l, char *buf, size_t size)
 {
-	char err[NET_ERR];
+	char err[SPEC_ERR];
 	const char *at = r->text + l->off;
 	struct parser ps = { at, at + l->len, at, 1, at, .err = err };
 	size_t len = 0;

@@ -58,7 +58,7 @@ struct netrules {
 };
 
 /* Fills r; text stays in use. -1: err holds "LINE:COLUMN: what", and r is to be freed, too. */
-int netrules_parse(struct netrules *r, const char *text, size_t len, char err[NET_ERR]);
+int netrules_parse(struct netrules *r, const char *text, size_t len, char err[SPEC_ERR]);
 void netrules_free(struct netrules *r);
 
 /* The words of a line with single blanks, without comments, cut to size; buf is returned. */
@@ -72,7 +72,7 @@ const struct netline *netrules_by_id(const struct netrules *r, uint32_t id);
 size_t netrules_place(const struct netrules *r);
 
 /* Takes "nic0", "demo1.1", "any". -1: err says what is wrong. */
-int net_iface_parse(struct net_iface *i, const char *word, char err[NET_ERR]);
+int net_iface_parse(struct net_iface *i, const char *word, char err[SPEC_ERR]);
 /* The other way, for the interface nr of a domain, NULL: not of a domain. */
 const char *net_iface_text(const char *domain, uint32_t nr, char buf[NET_NAME_MAX]);
 

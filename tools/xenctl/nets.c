@@ -117,7 +117,7 @@ const char *net_iface_name(uint32_t iface, char buf[NET_NAME_MAX])
 uint32_t net_iface_named(const char *word)
 {
 	struct net_iface i;
-	char why[NET_ERR];
+	char why[SPEC_ERR];
 	uint32_t nr;
 
 	if (net_iface_parse(&i, word, why))
@@ -132,13 +132,13 @@ uint16_t net_find_vif(const char *word, struct xeno_ctl_vnet_info *v)
 	size_t len = strcspn(word, ".");
 	uint64_t handle = 0, number;
 	struct net_iface i = { 0 };
-	char name[XENO_NAME_MAX], why[NET_ERR];
+	char name[XENO_NAME_MAX], why[SPEC_ERR];
 	uint16_t domid;
 	int err;
 
 	snprintf(name, sizeof(name), "%.*s", (int)(len < sizeof(name) ? len : 0), word);
-	if (!net_parse_number(name, DOMID_FIRST_RESERVED - 1, &number) &&
-	    (!word[len] || !net_parse_number(word + len + 1, 255, &handle))) {
+	if (!spec_number(name, DOMID_FIRST_RESERVED - 1, &number) &&
+	    (!word[len] || !spec_number(word + len + 1, 255, &handle))) {
 		domid = (uint16_t)number;
 	} else {
 		if (net_iface_parse(&i, word, why))
@@ -160,7 +160,7 @@ uint16_t net_find_vif(const char *word, struct xeno_ctl_vnet_info *v)
 
 int net_text_read(struct net_text *t, const char *path, bool absent)
 {
-	char why[NET_ERR];
+	char why[SPEC_ERR];
 	size_t len = 0;
 	int err = 0;
 
@@ -437,7 +437,7 @@ static int replace(const struct net_text *t, const char *name)
 int net_replace(const char *text, size_t len, const char *name)
 {
 	struct net_text t = { 0 };
-	char why[NET_ERR];
+	char why[SPEC_ERR];
 	int ret = -1;
 
 	if (netrules_parse(&t.rules, text, len, why))
@@ -506,15 +506,15 @@ static int attach_exists(const struct xeno_ctl_vnet_set *u, char *err)
 
 	each_domain(look_taken, &t);
 	if (t.found)
-		return net_fail(err, "the MAC is that of %s; mac= gives another", t.who);
+		return spec_fail(err, "the MAC is that of %s; mac= gives another", t.who);
 	for (uint32_t i = 0; i < u->nr_addrs; i++) {
 		t = (struct taken){ .addr = u->addr[i].addr, .len = u->addr[i].len };
 		each_domain(look_taken, &t);
 		if (t.found)
-			return net_fail(err, "%s is an address of %s",
-					net_prefix_text(t.addr, t.len, text), t.who);
+			return spec_fail(err, "%s is an address of %s",
+					 net_prefix_text(t.addr, t.len, text), t.who);
 	}
-	return net_fail(err, "the domain has an interface %u", u->handle);
+	return spec_fail(err, "the domain has an interface %u", u->handle);
 }
 
 static int attach_failed(const struct xeno_ctl_vnet_set *u, int error, char *err)
@@ -533,12 +533,12 @@ static int attach_failed(const struct xeno_ctl_vnet_set *u, int error, char *err
 		return attach_exists(u, err);
 	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++)
 		if (table[i].error == error)
-			return net_fail(err, "%s", table[i].what);
-	return net_fail(err, "%s", strerror(-error));
+			return spec_fail(err, "%s", table[i].what);
+	return spec_fail(err, "%s", strerror(-error));
 }
 
 int net_attach(uint16_t domid, const char *domain, uint32_t handle, struct vif_spec *s,
-	       char err[NET_ERR])
+	       char err[SPEC_ERR])
 {
 	static const uint8_t no_mac[6];
 	struct xeno_ctl_vnet_set u = { .handle = handle,
@@ -552,16 +552,16 @@ int net_attach(uint16_t domid, const char *domain, uint32_t handle, struct vif_s
 	int error;
 
 	if (net_conf_read(&conf))
-		return net_fail(err, "%s is wrong", NET_CONF);
+		return spec_fail(err, "%s is wrong", NET_CONF);
 	memcpy(u.addr, s->addr, sizeof(u.addr));
 	for (uint32_t i = 0; i < s->nr_addrs; i++)
 		if (!((s->addr[i].addr ^ conf.gateway) & net_mask(s->addr[i].len)))
-			return net_fail(err, "ip= takes the router's address, gateway in %s",
-					NET_CONF);
+			return spec_fail(err, "ip= takes the router's address, gateway in %s",
+					 NET_CONF);
 	if (!s->nr_addrs) {
 		s->chosen = choose_addr(&conf, s->chosen);
 		if (!s->chosen)
-			return net_fail(err, "no address of the pool in %s is free", NET_CONF);
+			return spec_fail(err, "no address of the pool in %s is free", NET_CONF);
 		u.addr[u.nr_addrs++] = (struct xeno_vnet_prefix){ .addr = s->chosen, .len = 32 };
 	}
 	u.gateway = s->gateway ? s->gateway : conf.gateway;
@@ -624,7 +624,7 @@ int nets_check(const struct guest_cfg *g)
 
 int nets_attach(uint16_t domid, struct guest_cfg *g)
 {
-	char why[NET_ERR];
+	char why[SPEC_ERR];
 	int lock, err;
 
 	if (!g->nr_vifs)

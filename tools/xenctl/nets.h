@@ -74,7 +74,7 @@ bool net_overlaps(const struct net_conf *n, uint32_t addr, unsigned int len);
 void net_update_from(struct xeno_ctl_vnet_set *u, const struct xeno_ctl_vnet_info *v);
 /* The domain gets an interface; s->chosen is set. Locked. -1: err says why not. */
 int net_attach(uint16_t domid, const char *domain, uint32_t handle, struct vif_spec *s,
-	       char err[NET_ERR]);
+	       char err[SPEC_ERR]);
 bool net_has_vifs(uint16_t domid);
 /* Interfaces have come or gone: NET_CHANGED runs. Not locked. */
 void net_changed(void);

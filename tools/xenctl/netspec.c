@@ -2,35 +2,13 @@
 /* Network things as they are written (netspec.h): one parser per kind of word, two tables of keys. */
 #include <ctype.h>
 #include <errno.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "netspec.h"
 
-int net_fail(char err[NET_ERR], const char *fmt, ...)
-{
-	va_list ap;
-
-	va_start(ap, fmt);
-	vsnprintf(err, NET_ERR, fmt, ap);
-	va_end(ap);
-	return -1;
-}
-
 /* --- words */
-
-int net_parse_number(const char *s, uint64_t max, uint64_t *n)
-{
-	char *end;
-
-	if (!isdigit((unsigned char)*s))
-		return -1;
-	errno = 0;
-	*n = strtoull(s, &end, 10);
-	return *end || errno || *n > max ? -1 : 0;
-}
 
 /* Four numbers with dots; what follows is left to the caller. */
 static const char *scan_addr(const char *s, uint32_t *addr)
@@ -66,7 +44,7 @@ int net_parse_prefix(const char *s, uint32_t *addr, uint8_t *len)
 		return 0;
 	}
 	s = scan_addr(s, addr);
-	if (!s || (*s && (*s != '/' || net_parse_number(s + 1, 32, &n))))
+	if (!s || (*s && (*s != '/' || spec_number(s + 1, 32, &n))))
 		return -1;
 	*len = (uint8_t)n;
 	return 0;
@@ -187,9 +165,9 @@ static int set_mac(struct parse *p, char *v)
 	uint8_t *mac = p->s->mac;
 
 	if (net_parse_mac(v, mac))
-		return net_fail(p->err, "mac '%.24s' is not like 00:16:3e:01:02:03", v);
+		return spec_fail(p->err, "mac '%.24s' is not like 00:16:3e:01:02:03", v);
 	if (mac[0] & 1 || !memcmp(mac, none, 6))
-		return net_fail(p->err, "mac '%.24s' is not one of a single machine", v);
+		return spec_fail(p->err, "mac '%.24s' is not one of a single machine", v);
 	return 0;
 }
 
@@ -199,14 +177,14 @@ static int add_addr(struct parse *p, const char *word)
 	struct xeno_vnet_prefix x = { 0 };
 
 	if (net_parse_prefix(word, &x.addr, &x.len) || !x.len)
-		return net_fail(p->err, "ip '%.24s' is not an address (10.0.0.5)", word);
+		return spec_fail(p->err, "ip '%.24s' is not an address (10.0.0.5)", word);
 	if (x.addr & ~net_mask(x.len))
-		return net_fail(p->err,
-				"ip '%.24s' is not a prefix: bits behind it are set (an address "
-				"stands alone, without its network)",
-				word);
+		return spec_fail(p->err,
+				 "ip '%.24s' is not a prefix: bits behind it are set (an address "
+				 "stands alone, without its network)",
+				 word);
 	if (s->nr_addrs == XENO_VNET_MAX_ADDRS)
-		return net_fail(p->err, "ip= holds more than %u addresses", XENO_VNET_MAX_ADDRS);
+		return spec_fail(p->err, "ip= holds more than %u addresses", XENO_VNET_MAX_ADDRS);
 	s->addr[s->nr_addrs++] = x;
 	return 0;
 }
@@ -218,7 +196,7 @@ static int set_ip(struct parse *p, char *v)
 	while ((word = strsep(&rest, " \t")))
 		if (*word && add_addr(p, word))
 			return -1;
-	return p->s->nr_addrs ? 0 : net_fail(p->err, "ip= is empty");
+	return p->s->nr_addrs ? 0 : spec_fail(p->err, "ip= is empty");
 }
 
 /* xl's RATE[@INTERVAL]; ours has no interval. */
@@ -231,21 +209,21 @@ static int set_rate(struct parse *p, char *v)
 		ignore(p->s, "rate's interval");
 	v[len] = 0;
 	if (net_parse_rate(v, &p->s->bytes_limit, &packets) || packets)
-		return net_fail(p->err, "rate '%.20s' is not like 10Mb/s or 500kB/s", v);
+		return spec_fail(p->err, "rate '%.20s' is not like 10Mb/s or 500kB/s", v);
 	return 0;
 }
 
 static int set_pps(struct parse *p, char *v)
 {
-	return net_parse_number(v, NET_LIMIT_MAX, &p->s->packets_limit) || !p->s->packets_limit ?
-		       net_fail(p->err, "pps '%.20s' is not a number of packets per second", v) :
+	return spec_number(v, NET_LIMIT_MAX, &p->s->packets_limit) || !p->s->packets_limit ?
+		       spec_fail(p->err, "pps '%.20s' is not a number of packets per second", v) :
 		       0;
 }
 
 static int set_gateway(struct parse *p, char *v)
 {
 	return net_parse_addr(v, &p->s->gateway) || !p->s->gateway ?
-		       net_fail(p->err, "gateway '%.24s' is not an address", v) :
+		       spec_fail(p->err, "gateway '%.24s' is not an address", v) :
 		       0;
 }
 
@@ -253,8 +231,8 @@ static int set_conns(struct parse *p, char *v)
 {
 	uint64_t n;
 
-	if (net_parse_number(v, UINT32_MAX, &n) || !n)
-		return net_fail(p->err, "conns '%.20s' is not a number of connections", v);
+	if (spec_number(v, UINT32_MAX, &n) || !n)
+		return spec_fail(p->err, "conns '%.20s' is not a number of connections", v);
 	p->s->conns = (uint32_t)n;
 	return 0;
 }
@@ -262,7 +240,7 @@ static int set_conns(struct parse *p, char *v)
 static int set_type(struct parse *p, char *v)
 {
 	return strcmp(v, "netfront") && strcmp(v, "vif") ?
-		       net_fail(p->err, "type '%.20s': only vif exists here", v) :
+		       spec_fail(p->err, "type '%.20s': only vif exists here", v) :
 		       0;
 }
 
@@ -280,18 +258,6 @@ static const struct {
 };
 #define NR_VIF_KEYS (sizeof(vif_keys) / sizeof(vif_keys[0]))
 
-/* Blanks around it go. */
-static char *trim(char *s)
-{
-	char *end;
-
-	s += strspn(s, " \t");
-	end = s + strlen(s);
-	while (end > s && (end[-1] == ' ' || end[-1] == '\t'))
-		*--end = 0;
-	return s;
-}
-
 static int set_key(struct parse *p, char *part, uint32_t *given)
 {
 	char *value = strchr(part, '=');
@@ -300,39 +266,34 @@ static int set_key(struct parse *p, char *part, uint32_t *given)
 	if (!*part)
 		return 0;
 	if (!value && strcmp(part, "accel"))
-		return net_fail(p->err, "'%.40s' is not key=value", part);
+		return spec_fail(p->err, "'%.40s' is not key=value", part);
 	if (value)
 		*value++ = 0;
-	part = trim(part);
+	part = spec_trim(part);
 	while (i < NR_VIF_KEYS && strcmp(vif_keys[i].name, part))
 		i++;
 	if (i == NR_VIF_KEYS)
-		return net_fail(p->err, "unknown key '%.40s'", part);
+		return spec_fail(p->err, "unknown key '%.40s'", part);
 	if (*given & 1u << i)
-		return net_fail(p->err, "%s is given twice", part);
+		return spec_fail(p->err, "%s is given twice", part);
 	*given |= 1u << i;
 	if (vif_keys[i].set)
-		return vif_keys[i].set(p, trim(value));
+		return vif_keys[i].set(p, spec_trim(value));
 	ignore(p->s, part);
 	return 0;
 }
 
-int vifspec_parse(struct vif_spec *s, const char *text, char err[NET_ERR])
+int vifspec_parse(struct vif_spec *s, const char *text, char err[SPEC_ERR])
 {
 	struct parse p = { s, err };
-	char copy[VIF_TEXT_MAX], *part, *rest = copy;
+	char copy[SPEC_TEXT_MAX], *part, *rest = copy;
 	uint32_t given = 0;
 
 	memset(s, 0, sizeof(*s));
-	if (strlen(text) >= sizeof(copy))
-		return net_fail(err, "it is longer than %zu characters", sizeof(copy) - 1);
-	for (const char *c = text; *c; c++)
-		if (iscntrl((unsigned char)*c) && *c != '\t')
-			return net_fail(err, "it holds a control character");
-	strcpy(copy, text);
-	strcpy(s->text, text);
+	if (spec_copy(s->text, copy, text, err))
+		return -1;
 	while ((part = strsep(&rest, ",")))
-		if (set_key(&p, trim(part), &given))
+		if (set_key(&p, spec_trim(part), &given))
 			return -1;
 	return 0;
 }
@@ -359,14 +320,14 @@ static int conf_network(struct net_conf *n, const char *v, char *err)
 {
 	if (net_parse_prefix(v, &n->network, &n->network_len) || !n->network_len ||
 	    n->network_len > 30 || n->network & ~net_mask(n->network_len))
-		return net_fail(err, "'%.40s' is not a network like 10.0.0.0/24", v);
+		return spec_fail(err, "'%.40s' is not a network like 10.0.0.0/24", v);
 	return 0;
 }
 
 static int conf_addr(uint32_t *addr, const char *v, char *err)
 {
 	return net_parse_addr(v, addr) || !*addr ?
-		       net_fail(err, "'%.40s' is not an address like 10.0.0.1", v) :
+		       spec_fail(err, "'%.40s' is not an address like 10.0.0.1", v) :
 		       0;
 }
 
@@ -386,7 +347,7 @@ static int conf_pool(struct net_conf *n, const char *v, char *err)
 
 	if (!rest || *rest != '-' || net_parse_addr(rest + 1, &n->pool_last) ||
 	    n->pool_first > n->pool_last)
-		return net_fail(err, "'%.40s' is not a range like 10.0.0.100-10.0.0.250", v);
+		return spec_fail(err, "'%.40s' is not a range like 10.0.0.100-10.0.0.250", v);
 	return 0;
 }
 
@@ -403,18 +364,18 @@ static const struct {
 
 static int conf_entry(struct net_conf *n, const struct xlcfg_entry *e, char *err)
 {
-	char why[NET_ERR];
+	char why[SPEC_ERR];
 
 	for (size_t i = 0; i < NR_CONF_KEYS; i++) {
 		if (strcmp(conf_keys[i].name, e->key))
 			continue;
 		if (e->value.type != XLCFG_STRING)
-			return net_fail(err, "line %u: %s must be a string", e->line, e->key);
+			return spec_fail(err, "line %u: %s must be a string", e->line, e->key);
 		return conf_keys[i].set(n, e->value.str, why) ?
-			       net_fail(err, "line %u: %s: %.150s", e->line, e->key, why) :
+			       spec_fail(err, "line %u: %s: %.150s", e->line, e->key, why) :
 			       0;
 	}
-	return net_fail(err, "line %u: unknown key '%.60s'", e->line, e->key);
+	return spec_fail(err, "line %u: unknown key '%.60s'", e->line, e->key);
 }
 
 static int conf_check(const struct net_conf *n, char *err)
@@ -431,13 +392,13 @@ static int conf_check(const struct net_conf *n, char *err)
 
 	for (size_t i = 0; i < sizeof(inside) / sizeof(inside[0]); i++)
 		if ((inside[i].addr & net_mask(n->network_len)) != n->network)
-			return net_fail(err, "%s is not within network", inside[i].name);
+			return spec_fail(err, "%s is not within network", inside[i].name);
 	if (n->gateway == n->dom0)
-		return net_fail(err, "gateway and dom0 are the same address");
+		return spec_fail(err, "gateway and dom0 are the same address");
 	return 0;
 }
 
-int netconf_from(struct net_conf *n, const struct xlcfg *c, char err[NET_ERR])
+int netconf_from(struct net_conf *n, const struct xlcfg *c, char err[SPEC_ERR])
 {
 	*n = (struct net_conf){ .network = 0x0a000000,
 				.network_len = 24,

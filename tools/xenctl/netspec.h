@@ -18,17 +18,12 @@
 
 #include <public/vnet.h>
 
+#include "spec.h"
 #include "xlcfg.h"
 
-#define NET_ERR 256 /* room for a message */
-#define VIF_TEXT_MAX 256
 #define NET_LIMIT_MAX (1ull << 40) /* of rates */
 
-/* Fills err; always -1. */
-int net_fail(char err[NET_ERR], const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-
 /* --- words. -1: it is not one */
-int net_parse_number(const char *s, uint64_t max, uint64_t *n);
 int net_parse_addr(const char *s, uint32_t *addr);
 /* "10.0.0.0/24", "10.0.0.5", "any", "default". The bits behind the prefix are not looked at. */
 int net_parse_prefix(const char *s, uint32_t *addr, uint8_t *len);
@@ -49,9 +44,9 @@ const char *net_rate_text(uint64_t bytes, char buf[24]);
 /* --- interfaces of guests */
 
 struct vif_spec {
-	char text[VIF_TEXT_MAX]; /* as it was given */
-	uint8_t mac[6];		 /* all 0: not given */
-	uint32_t gateway;	 /* 0: not given */
+	char text[SPEC_TEXT_MAX]; /* as it was given */
+	uint8_t mac[6];		  /* all 0: not given */
+	uint32_t gateway;	  /* 0: not given */
 	uint32_t nr_addrs;
 	struct xeno_vnet_prefix addr[XENO_VNET_MAX_ADDRS];
 	uint64_t bytes_limit, packets_limit;
@@ -61,7 +56,7 @@ struct vif_spec {
 };
 
 /* -1: err says what is wrong. */
-int vifspec_parse(struct vif_spec *s, const char *text, char err[NET_ERR]);
+int vifspec_parse(struct vif_spec *s, const char *text, char err[SPEC_ERR]);
 /* 00:16:3e and a hash of the domain's name and the interface's number. */
 void vif_default_mac(const char *domain, uint32_t handle, uint8_t mac[6]);
 
@@ -74,6 +69,6 @@ struct net_conf {
 };
 
 /* What c says, with defaults for what it does not. -1: err says what is wrong. */
-int netconf_from(struct net_conf *n, const struct xlcfg *c, char err[NET_ERR]);
+int netconf_from(struct net_conf *n, const struct xlcfg *c, char err[SPEC_ERR]);
 
 #endif
