@@ -128,7 +128,9 @@ class Machine:
             stderr=subprocess.STDOUT, bufsize=0)
         return self
 
-    def __exit__(self, *exc):
+    def __exit__(self, kind, *rest):
+        if kind and issubclass(kind, Failure):
+            self.show_tail()
         if self.process.poll() is None:
             self.process.terminate()
             try:
@@ -139,6 +141,14 @@ class Machine:
         self.process.stdin.close()
         self.process.stdout.close()
         self.log.close()
+
+    def show_tail(self, lines=40):
+        """Print the end of what the machine said, for whoever has only the test's output."""
+        for _ in range(20):  # what has come since, not what will
+            if not select.select([self.process.stdout], [], [], 0)[0] or not self.read(0):
+                break
+        tail = [line.rstrip() for line in self.text.splitlines() if line.strip()][-lines:]
+        print("".join(f"| {self.name}: {line[:200]}\n" for line in tail), end="", flush=True)
 
     def read(self, wait):
         """Take what the serial line has, at most `wait` seconds. False at its end."""
