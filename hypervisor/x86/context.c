@@ -102,6 +102,32 @@ static void switch_roots(struct cpu *c, struct vcpu *prev, struct vcpu *next)
 		cpumask_clear(&from->dirty_cpus, c->id);
 }
 
+/* On for every domain but those that cannot run with it. */
+static void load_smep(const struct cpu *c, const struct domain *d)
+{
+	uint64_t old = read_cr4(), cr4 = old & ~CR4_SMEP;
+
+	if (c->smep && !READ_ONCE(d->no_smep))
+		cr4 |= CR4_SMEP;
+	if (cr4 != old)
+		write_cr4(cr4);
+}
+
+bool context_smep_off(void)
+{
+	struct domain *d = current->domain;
+
+	if (!(read_cr4() & CR4_SMEP))
+		return false;
+	spin_lock(&d->pt_lock);
+	d->no_smep = true;
+	d->split = true;
+	load_roots(this_cpu(), current);
+	spin_unlock(&d->pt_lock);
+	load_smep(this_cpu(), d);
+	return true;
+}
+
 /* --- windows in the CPU's area. Their translations are dropped by the next load of CR3. */
 
 static void window(struct cpu *c, unsigned int page, mfn_t mfn, uint64_t flags)
@@ -241,6 +267,7 @@ void context_switch(struct vcpu *prev, struct vcpu *next)
 		load_ldt(c, next);
 		load_vinfo(c, next);
 	}
+	load_smep(c, next->domain);
 	switch_roots(c, prev, next);
 	if (!next->is_idle) {
 		forget_registers(c, next->domain->id);

@@ -187,8 +187,9 @@ void cpu_area_load(struct cpu *c)
 		cpuid(7, 0, r);
 	else
 		r[1] = 0;
+	c->smep = r[1] & 1 << 7;
 	write_cr4((read_cr4() & ~(CR4_PGE | CR4_FSGSBASE)) | CR4_DE | CR4_MCE |
-		  (r[1] & 1 << 7 ? CR4_SMEP : 0));
+		  (c->smep ? CR4_SMEP : 0));
 	wrmsr(MSR_EFER, rdmsr(MSR_EFER) | EFER_SCE | EFER_NXE);
 	wrmsr(MSR_STAR, (SEL_USER_CS32 * 1ul) << 48 | (SEL_HYP_CS * 1ul) << 32);
 	wrmsr(MSR_LSTAR, tramp_alias(c->id, tramp_syscall));

@@ -23,6 +23,7 @@
 #define INT_BYTES 2
 #define FIRST_IRQ 0x20
 #define FRAME_ROOM 64 /* words, see replace_frame() */
+#define VSYSCALL_PAGE 0xffffffffff600000ul
 #define NMI_REASON_PORT 0x61
 #define NMI_REASONS 0xc0
 
@@ -121,10 +122,32 @@ static void trap_protection(struct cpu_regs *regs)
 		guest_trap(regs, X86_GP, regs->error_code);
 }
 
+/*
+ * SMEP takes ring 1 for the supervisor that it is. A kernel written for ring 3 has its own pages
+ * user-accessible, as NetBSD has, and gets nowhere: at the first instruction it is denied
+ * there, SMEP goes off while its domain runs, and its user mode, which could read such pages,
+ * gets a root of its own. Every VCPU comes by here before it can enter user mode. In
+ * the lower half, and in the one page of the upper half that kernels like Linux show to
+ * user mode, SMEP does what it is for.
+ */
+static bool user_kernel(const struct cpu_regs *regs, uint64_t va)
+{
+	uint64_t e;
+
+	if (regs_user(regs) ||
+	    (regs->error_code & (PF_P | PF_W | PF_U | PF_RSVD | PF_I)) != (PF_P | PF_I) ||
+	    !(va >> 63) || (va & PAGE_MASK) == VSYSCALL_PAGE)
+		return false;
+	e = pt_walk(current, va, NULL);
+	return (e & PTE_US) && !(e & PTE_NX) && context_smep_off();
+}
+
 static void trap_page_fault(struct cpu_regs *regs)
 {
 	uint64_t va = read_cr2();
 
+	if (user_kernel(regs, va))
+		return;
 	if (!regs_user(regs) && pt_emulate_write(regs, va, regs->error_code))
 		return;
 	guest_page_fault(regs, va, regs->error_code);

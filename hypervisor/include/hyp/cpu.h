@@ -37,6 +37,7 @@ struct cpu {
 	/* debug builds: locks held, in order taken */
 	unsigned int nr_locks;
 	const void *locks[MAX_HELD_LOCKS];
+	bool smep;	     /* it has SMEP; off while domains run that need that (x86/context.c) */
 	bool in_idle;	     /* interrupts may come in: in the idle wait */
 	bool nmi_seen;	     /* one came while the hypervisor ran: to be reported */
 	bool frame_lost;     /* of a #DB: see x86/traps.c */

@@ -106,7 +106,8 @@ struct domain {
 	struct vcpu *vcpu[MAX_VCPUS]; /* set once, before the domain runs */
 
 	struct shared_info *shared; /* hypervisor's page shared with the guest */
-	bool split;		    /* user mode has its own root (DESIGN section 4) */
+	bool split;   /* user mode has its own root (DESIGN section 4); never cleared */
+	bool no_smep; /* its kernel runs in user-accessible pages (x86/traps.c); implies split */
 	uint64_t vm_assist;
 	uint64_t features; /* hypervisor-defined, see x86 */
 

@@ -58,6 +58,11 @@ void vcpu_get_context(struct vcpu *v, struct vcpu_guest_context *c); /* v paused
 void context_switch(struct vcpu *prev, struct vcpu *next);
 /* Reload after the roots of current changed. */
 void context_reload_roots(void);
+/*
+ * The kernel of current needs to run without SMEP: for good, and split. False: it is off already,
+ * or the processor has none.
+ */
+bool context_smep_off(void);
 /* An L4 entry of the frame l4 of d was written: copies it into the guest roots that have it loaded, on all CPUs. d->pt_lock held. */
 void context_l4_changed(struct domain *d, mfn_t l4, unsigned int slot, uint64_t entry);
 /* vcpu_info moved, GDT/LDT changed: refresh the windows of current. */
