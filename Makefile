@@ -29,6 +29,14 @@ OVERLAY := $(shell find rootfs -type f)
 DISK_TOOLS := $(foreach t,mke2fs e2fsck resize2fs sfdisk,-p /usr/sbin/$(t)=/sbin/$(t)) \
 	-l mke2fs=/sbin/mkfs.ext4 -l e2fsck=/sbin/fsck.ext4
 SSH_TOOLS := -p /usr/sbin/dropbear=/sbin/dropbear -p /usr/bin/dropbearkey=/bin/dropbearkey
+# The installer: its scripts, a dialog program with its terminals, GRUB's images, the hypervisor.
+INSTALLER := $(filter-out installer/mkgrub.sh installer/xeno-install,$(wildcard installer/*))
+TERMINALS := l/linux v/vt100 v/vt220 x/xterm
+INSTALL_TOOLS := -p installer/xeno-install=/usr/sbin/xeno-install -p /usr/bin/dialog=/usr/bin/dialog \
+	$(foreach f,$(INSTALLER),-p $(f)=/usr/lib/xeno/$(f)) \
+	$(foreach t,$(TERMINALS),-r /lib/terminfo/$(t)=/lib/terminfo/$(t)) \
+	$(foreach f,boot.img core.img BOOTX64.EFI.xz,-r build/grub/$(f)=/usr/lib/xeno/grub/$(f)) \
+	-r build/xeno.gz=/usr/lib/xeno/xeno.gz
 GEN_CPIO := build/linux/obj/usr/gen_init_cpio
 
 .PHONY: help all run iso check soak lint bench clean deps hypervisor kernel root tools FORCE
@@ -80,10 +88,15 @@ build/demo-disk.img: $(OVERLAY) build/xenolinux.bz
 	@echo '  ROOT    $@'
 	$(Q)rootfs/build.sh -o $@ -c $(GEN_CPIO) $(DISK_TOOLS) rootfs/overlay
 
-build/dom0.img: $(OVERLAY) build/xenctl build/demo.img build/demo-disk.img build/xenolinux.bz
+build/grub: installer/mkgrub.sh | deps
+	@echo '  GRUB    $@'
+	$(Q)installer/mkgrub.sh $@
+
+build/dom0.img: $(OVERLAY) build/xenctl build/demo.img build/demo-disk.img build/xenolinux.bz \
+		build/xeno.gz build/grub $(INSTALLER) installer/xeno-install
 	@echo '  ROOT    $@'
 	$(Q)rootfs/build.sh -o $@ -c $(GEN_CPIO) -p build/xenctl=/usr/bin/xenctl \
-		$(DISK_TOOLS) $(SSH_TOOLS) \
+		$(DISK_TOOLS) $(SSH_TOOLS) $(INSTALL_TOOLS) \
 		-r build/xenolinux.bz=/usr/lib/xeno/xenolinux \
 		-r build/demo.img=/usr/lib/xeno/demo.img \
 		-r build/demo-disk.img=/usr/lib/xeno/demo-disk.img rootfs/overlay rootfs/dom0

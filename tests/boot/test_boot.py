@@ -55,7 +55,7 @@ def from_menu(name, media, presses, role):
         machine.power_off()
 
 
-@case("menu-isolinux-plain", 3, "native")
+@case("menu-isolinux-plain", 4, "native")
 @case("menu-isolinux-serial", 1, "dom0")
 def menu_isolinux(name, presses, role):
     """The BIOS menu works over the serial line."""
@@ -73,13 +73,13 @@ def menu_safe(name):
         machine.wait("the machine can be switched off now")
 
 
-@case("menu-grub-plain", 3, "native")
+@case("menu-grub-plain", 4, "native")
 def menu_grub(name, presses, role):
     """So does GRUB's on a BIOS."""
     from_menu(name, qemu.cd("xeno-grub.iso"), presses, role)
 
 
-@case("menu-uefi-plain", 3, "native")
+@case("menu-uefi-plain", 4, "native")
 def menu_uefi(name, presses, role):
     """And on UEFI."""
     from_menu(name, qemu.ovmf() + qemu.cd(), presses, role)

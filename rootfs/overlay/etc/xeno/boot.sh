@@ -73,7 +73,13 @@ boot_inittab()
 		echo "::wait:/etc/init.d/boot-command"
 		boot_flag xeno.stay || return 0
 	fi
+	shell=/bin/sh
+	if boot_value xeno.install >/dev/null; then
+		echo "::wait:/usr/lib/xeno/installer/unattended"
+	elif boot_flag xeno.install; then
+		shell=/usr/lib/xeno/installer/console
+	fi
 	for tty in $(shell_ttys); do
-		echo "$tty::respawn:-/bin/sh"
+		echo "$tty::respawn:-$shell"
 	done
 }
