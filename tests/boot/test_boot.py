@@ -4,6 +4,10 @@
 Each case boots to domain 0's shell, looks round with xenctl and powers off; QEMU has
 to end by itself.
 """
+import bz2
+import os
+import struct
+
 import qemu
 from cases import case
 from qemu import Failure, Machine
@@ -141,6 +145,37 @@ def models(name, model, split):
 def memory(name, size):
     """Small and large machines."""
     boot(name, qemu.multiboot(), memory=size)
+
+
+@case("memory-cd-256")
+def memory_cd(name):
+    """The CD, whose kernel is unpacked in memory, where there is little of it."""
+    boot(name, qemu.cd(), memory=256, cpus=1)
+
+
+def bzimage(path, payload):
+    """A kernel file with one setup sector, as the boot protocol has it, around a payload."""
+    head = bytearray(1024)
+    head[0x1f1] = 1
+    head[0x202:0x208] = b"HdrS\x0f\x02"
+    head[0x248:0x250] = struct.pack("<II", 0, len(payload))
+    with open(path, "wb") as file:
+        file.write(head + payload)
+    return path
+
+
+@case("kernel-bzip2", bz2.compress(bytes(range(256))) + struct.pack("<I", 256),
+      "it is packed with bzip2, not gzip, xz, zstd or LZ4: start its vmlinux instead")
+@case("kernel-damaged", b"\x02!L\x18" + bytes(200) + struct.pack("<I", 1000),
+      "its packed image is damaged")
+@case("kernel-script", None, "neither an ELF image nor a bzImage")
+def kernel_refused(name, payload, why):
+    """A kernel for domain 0 that cannot be unpacked: the hypervisor says why and what to do."""
+    path = os.path.join(qemu.LOGS, name.replace("/", "-"))
+    os.makedirs(qemu.LOGS, exist_ok=True)
+    path = bzimage(path, payload) if payload else __file__
+    with Machine(name, qemu.multiboot(kernel=path), cpus=1, memory=256) as machine:
+        machine.wait(rf"panic: dom0: the kernel cannot be unpacked: {why}$")
 
 
 @case("board-pc", "pc")

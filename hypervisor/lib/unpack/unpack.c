@@ -22,6 +22,19 @@ static const struct {
 	{ { 0x02, 0x21, 0x4c, 0x18 }, 4, unpack_lz4 },
 };
 
+/* What else Linux's build offers. */
+static const struct {
+	uint8_t magic[4];
+	uint8_t len;
+	const char *why;
+} strangers[] = {
+#define STRANGER(name)                                                                             \
+	"it is packed with " name ", not gzip, xz, zstd or LZ4: start its vmlinux instead"
+	{ { 'B', 'Z', 'h' }, 3, STRANGER("bzip2") },
+	{ { 0x5d, 0, 0 }, 3, STRANGER("LZMA") },
+	{ { 0x89, 'L', 'Z', 'O' }, 4, STRANGER("LZO") },
+};
+
 /* Memory set aside; machine addresses. */
 static struct mem_range room;
 
@@ -30,6 +43,7 @@ int unpack(const void *src, size_t len, void *dst, size_t dst_len, size_t *out_l
 	long n = -EINVAL;
 	void *work;
 
+	*out_len = 0;
 	for (size_t i = 0; i < ARRAY_SIZE(formats) && len > 16; i++) {
 		if (memcmp(src, formats[i].magic, formats[i].len))
 			continue;
@@ -40,8 +54,21 @@ int unpack(const void *src, size_t len, void *dst, size_t dst_len, size_t *out_l
 		hyp_page_free(work, WORK_ORDER);
 		break;
 	}
-	*out_len = n < 0 ? 0 : (size_t)n;
-	return n < 0 ? (int)n : 0;
+	if (n < 0)
+		return (int)n;
+	*out_len = (size_t)n;
+	return 0;
+}
+
+/* What to say when an image does not unpack. */
+static const char *explain(int err, const uint8_t *payload)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(strangers); i++)
+		if (!memcmp(payload, strangers[i].magic, strangers[i].len))
+			return strangers[i].why;
+	if (err == -EINVAL)
+		return "it is packed in an unknown format, not gzip, xz, zstd or LZ4";
+	return err == -ENOMEM ? "not enough memory to unpack it" : "its packed image is damaged";
 }
 
 static bool is_elf(const uint8_t *p, size_t len)
@@ -92,6 +119,7 @@ const void *unpack_kernel(const void *file, size_t len, size_t *size, const char
 	const uint8_t *payload;
 	size_t packed, full;
 	void *image;
+	int err;
 
 	*size = len;
 	if (is_elf(file, len))
@@ -110,9 +138,12 @@ const void *unpack_kernel(const void *file, size_t len, size_t *size, const char
 	*why = "not enough memory to unpack it";
 	if (full > room.end - room.start)
 		return NULL;
-	*why = "its packed image is damaged or of an unknown format";
 	image = maddr_to_virt(MADDR(room.start));
-	return unpack(payload, packed, image, full, size) || !is_elf(image, *size) ? NULL : image;
+	err = unpack(payload, packed, image, full, size);
+	if (!err && is_elf(image, *size))
+		return image;
+	*why = err ? explain(err, payload) : "what is packed in it is not an ELF image";
+	return NULL;
 }
 
 void unpack_free(const void *image, const void *file, size_t len, size_t size)
