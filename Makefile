@@ -101,7 +101,7 @@ build/dom0.img: $(OVERLAY) build/xenctl build/demo.img build/demo-disk.img build
 		-r build/demo.img=/usr/lib/xeno/demo.img \
 		-r build/demo-disk.img=/usr/lib/xeno/demo-disk.img rootfs/overlay rootfs/dom0
 
-CD := build/xeno.gz build/xenolinux build/xenolinux.bz build/dom0.img README.CD
+CD := build/xeno.gz build/xenolinux.bz build/dom0.img README.CD
 
 build/xeno.iso: $(CD) $(wildcard iso/*) | deps
 	@echo '  ISO     $@'

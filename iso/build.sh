@@ -10,7 +10,7 @@ set -eu
 
 usage()
 {
-	echo "usage: iso/build.sh [-g] -o IMAGE XENO_GZ XENOLINUX XENOLINUX_BZ DOM0_IMG README"
+	echo "usage: iso/build.sh [-g] -o IMAGE XENO_GZ XENOLINUX_BZ DOM0_IMG README"
 }
 
 modules='configfile echo gzio halt iso9660 linux ls multiboot multiboot2 normal part_gpt
@@ -21,9 +21,8 @@ stage_files()
 	mkdir -p "$stage/boot/grub" "$stage/isolinux"
 	cp "$1" "$stage/boot/xeno.gz"
 	cp "$2" "$stage/boot/xenolinux"
-	cp "$3" "$stage/boot/xenolinux.bz"
-	cp "$4" "$stage/boot/dom0.img"
-	cp "$5" "$stage/README.CD"
+	cp "$3" "$stage/boot/dom0.img"
+	cp "$4" "$stage/README.CD"
 	cp "$here/grub.cfg" "$stage/boot/grub/grub.cfg"
 }
 
@@ -88,7 +87,7 @@ while getopts go:h option; do
 	esac
 done
 shift $((OPTIND - 1))
-if [ -z "$image" ] || [ $# -ne 5 ]; then
+if [ -z "$image" ] || [ $# -ne 4 ]; then
 	usage >&2
 	exit 2
 fi
