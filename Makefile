@@ -73,6 +73,8 @@ build/xeno.gz: FORCE | deps
 build/xenctl: FORCE | deps
 	$(Q)$(MAKE) $(if $(V),,-s) --no-print-directory -C tools all O=$(O)
 
+build/diskkernel: build/xenctl ;
+
 # The ELF image and the archive writer come with the bzImage.
 build/xenolinux.bz: $(PATCHES) mk/kernel.sh | deps
 	$(Q)mk/kernel.sh
@@ -92,10 +94,11 @@ build/grub: installer/mkgrub.sh | deps
 	@echo '  GRUB    $@'
 	$(Q)installer/mkgrub.sh $@
 
-build/dom0.img: $(OVERLAY) build/xenctl build/demo.img build/demo-disk.img build/xenolinux.bz \
-		build/xeno.gz build/grub $(INSTALLER) installer/xeno-install
+build/dom0.img: $(OVERLAY) build/xenctl build/diskkernel build/demo.img build/demo-disk.img \
+		build/xenolinux.bz build/xeno.gz build/grub $(INSTALLER) installer/xeno-install
 	@echo '  ROOT    $@'
 	$(Q)rootfs/build.sh -o $@ -c $(GEN_CPIO) -p build/xenctl=/usr/bin/xenctl \
+		-p build/diskkernel=/usr/lib/xeno/diskkernel \
 		$(DISK_TOOLS) $(SSH_TOOLS) $(INSTALL_TOOLS) \
 		-r build/xenolinux.bz=/usr/lib/xeno/xenolinux \
 		-r build/demo.img=/usr/lib/xeno/demo.img \

@@ -1,9 +1,9 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# Makes a Debian system of this machine's release as a disk image, for the test that boots it as a
-# guest: build/debian.raw, an ext4 file system with Debian's own kernel and initial
-# ramdisk in /boot. Nobody has a password; the console asks for a name.
+# Makes a Debian system of this machine's release, for the tests that boot it as a guest:
+# build/debian.tar.zst, its root with Debian's own kernel and initial ramdisk in /boot, and
+# build/debian.raw, an ext4 file system with it. Nobody has a password; the console asks for a name.
 set -eu
 
 top=$(cd "$(dirname "$0")/.." && pwd)
@@ -36,5 +36,7 @@ mkdir "$work/root"
 tar -xpf "$work/root.tar" -C "$work/root" --exclude='./dev/*'
 truncate -s 1G "$work/image"
 mke2fs -q -t ext4 -L xeno-debian -d "$work/root" "$work/image"
+zstd -q -T0 "$work/root.tar" -o "$work/root.tar.zst"
+mv "$work/root.tar.zst" "${image%.raw}.tar.zst"
 mv "$work/image" "$image"
 rm -rf "$work"

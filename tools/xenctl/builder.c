@@ -17,6 +17,7 @@
 
 #include "builder.h"
 #include "disks.h"
+#include "guest_boot.h"
 #include "hyp.h"
 #include "nets.h"
 #include "xenctl.h"
@@ -25,19 +26,19 @@
 
 /* --- files */
 
-static int load_kernel(struct guest_files *f, const struct guest_cfg *g)
+static int load_kernel(struct guest_files *f, const struct guest_cfg *g, const char *path)
 {
 	char why[KERN_ERR];
 	size_t len;
 	int err;
 
-	f->file = read_file(g->kernel, KERN_MAX_BYTES, &len, &err);
+	f->file = read_file(path, KERN_MAX_BYTES, &len, &err);
 	if (!f->file) {
-		report("%s: kernel %s: %s", g->name, g->kernel, strerror(-err));
+		report("%s: kernel %s: %s", g->name, f->kernel_name, strerror(-err));
 		return -1;
 	}
 	if (kern_unpack(f->file, len, &f->unpacked, &f->elf_len, why)) {
-		report("%s: kernel %s: %s", g->name, g->kernel, why);
+		report("%s: kernel %s: %s", g->name, f->kernel_name, why);
 		return -1;
 	}
 	f->elf = f->unpacked ? f->unpacked : f->file;
@@ -46,7 +47,7 @@ static int load_kernel(struct guest_files *f, const struct guest_cfg *g)
 		f->file = NULL;
 	}
 	if (kern_parse(&f->kernel, f->elf, f->elf_len, why)) {
-		report("%s: kernel %s: %s", g->name, g->kernel, why);
+		report("%s: kernel %s: %s", g->name, f->kernel_name, why);
 		return -1;
 	}
 	return 0;
@@ -72,13 +73,49 @@ static int open_ramdisk(struct guest_files *f, const struct guest_cfg *g)
 	return 0;
 }
 
+static int load_files(struct guest_files *f, const struct guest_cfg *g)
+{
+	snprintf(f->kernel_name, sizeof(f->kernel_name), "%s", g->kernel);
+	return load_kernel(f, g, g->kernel) || open_ramdisk(f, g) ? -1 : 0;
+}
+
+/* bootloader = "disk": what the guest has on its first disk, or else the files of the configuration. */
+static int load_from_disk(struct guest_files *f, const struct guest_cfg *g)
+{
+	char why[SPEC_ERR], path[32];
+	struct guest_boot b;
+	struct stat st;
+	int ret = guest_boot_read(&g->disks[0], true, &b, why);
+
+	if (ret < 0 || (ret && !g->kernel[0])) {
+		report("%s: disk[0]: %s", g->name, ret < 0 ? why : "there is no kernel on it");
+		return -1;
+	}
+	if (ret)
+		return load_files(f, g);
+	if (b.unclean)
+		report("%s: disk[0] was not unmounted: what the guest changed last in /boot may be "
+		       "missing",
+		       g->name);
+	snprintf(f->kernel_name, sizeof(f->kernel_name), "%s of its disk", b.kernel_path);
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", b.kernel);
+	ret = load_kernel(f, g, path);
+	if (!ret && !fstat(b.ramdisk, &st) && st.st_size) {
+		f->ramdisk = b.ramdisk;
+		f->ramdisk_len = (uint64_t)st.st_size;
+		b.ramdisk = -1;
+	}
+	guest_boot_free(&b);
+	return ret;
+}
+
 int guest_load(struct guest_files *f, const struct guest_cfg *g)
 {
 	char why[KERN_ERR];
 
 	memset(f, 0, sizeof(*f));
 	f->ramdisk = -1;
-	if (load_kernel(f, g) || open_ramdisk(f, g))
+	if (g->bootloader[0] ? load_from_disk(f, g) : load_files(f, g))
 		goto out_unload;
 	if (boot_plan(&f->plan, &f->kernel, g->memory * MIB_PAGES, f->ramdisk_len, why)) {
 		report("%s: %s", g->name, why);

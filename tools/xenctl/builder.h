@@ -6,6 +6,14 @@
 #include "bootplan.h"
 #include "guestcfg.h"
 
+#define CONFIG_DIR "/etc/xeno"
+
+/*
+ * Reads a configuration: a path, or the name of one in CONFIG_DIR; KEY=VALUE... override it. -1: a
+ * message was printed. (cmd_create.c)
+ */
+int config_read(const char *arg, char **overrides, struct guest_cfg *g);
+
 struct guest_files {
 	uint8_t *file;	    /* the kernel as read, or NULL when only elf is kept */
 	const uint8_t *elf; /* within file, or the unpacked copy */
@@ -15,6 +23,7 @@ struct guest_files {
 	int ramdisk; /* descriptor, -1 = none */
 	uint64_t ramdisk_len;
 	struct boot_plan plan;
+	char kernel_name[GUEST_PATH_MAX + 16]; /* for messages */
 };
 
 /* Reads and checks kernel and ramdisk, lays the domain out. -1: a message was printed. */

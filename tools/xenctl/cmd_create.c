@@ -14,7 +14,6 @@
 #include "nets.h"
 #include "xenctl.h"
 
-#define CONFIG_DIR "/etc/xeno"
 #define CONFIG_BYTES (1 << 20)
 
 enum { OPT_CONSOLE = 1, OPT_CHECK = 2, OPT_PAUSED = 4 };
@@ -43,14 +42,15 @@ static void name_from_path(const char *path, char name[GUEST_NAME_MAX])
 	snprintf(name, GUEST_NAME_MAX, "%.*s", (int)len, base);
 }
 
-static int read_config(const char *path, char **overrides, struct guest_cfg *g)
+int config_read(const char *arg, char **overrides, struct guest_cfg *g)
 {
-	char why[XLCFG_ERR], name[GUEST_NAME_MAX];
+	char why[XLCFG_ERR], name[GUEST_NAME_MAX], path[GUEST_PATH_MAX];
 	struct xlcfg c = { 0 };
 	char *text;
 	size_t len;
 	int err;
 
+	find_file(arg, path, sizeof(path));
 	text = (char *)read_file(path, CONFIG_BYTES, &len, &err);
 	if (!text) {
 		report("%s: %s", path, strerror(-err));
@@ -153,20 +153,18 @@ int cmd_create(int argc, char **argv)
 	unsigned int opts;
 	struct guest_files f;
 	struct guest_cfg g;
-	char path[GUEST_PATH_MAX];
 	int ret = EXIT_SUCCESS;
 
 	argc = take_options(argc, argv, "cnp", &opts);
 	if (argc < 2)
 		return EXIT_USAGE;
-	find_file(argv[1], path, sizeof(path));
-	if (read_config(path, argv + 2, &g) || guest_load(&f, &g))
+	if (config_read(argv[1], argv + 2, &g) || guest_load(&f, &g))
 		return EXIT_FAILURE;
 	if (disks_check(&g) || nets_check(&g))
 		ret = EXIT_FAILURE;
 	else if (opts & OPT_CHECK)
 		printf("%s: fine: kernel %s, %llu MiB, %u disk%s, %u interface%s\n", g.name,
-		       g.kernel, (unsigned long long)g.memory, g.nr_disks,
+		       f.kernel_name, (unsigned long long)g.memory, g.nr_disks,
 		       g.nr_disks == 1 ? "" : "s", g.nr_vifs, g.nr_vifs == 1 ? "" : "s");
 	else
 		ret = start(&f, &g, opts);

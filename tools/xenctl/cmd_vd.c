@@ -22,7 +22,7 @@ struct args {
 	const char *word[4]; /* what is not an option */
 	int n;
 	const char *on, *owner, *expires, *key;
-	bool json, keys, force, ro, keyed;
+	bool json, keys, force, ro, keyed, now;
 };
 
 static struct vd_store store;
@@ -280,6 +280,8 @@ static int vd_delete(const struct args *a)
 	struct xd_disk *d = must_find(a, true, false);
 
 	must_be_unused(d, "detach it first");
+	if (a->now) /* as one that was never finished: nothing to bring back */
+		d->r.state = XD_ZEROING;
 	xd_delete(&store.x, d, now());
 	return commit();
 }
@@ -641,7 +643,7 @@ static const struct sub {
 	{ "list", "[--on DEVICE] [--json]", 0, 0, vd_list },
 	{ "show", "NAME [--keys] [--json]", 1, 1, vd_show },
 	{ "resize", "NAME SIZE [--force]", 2, 2, vd_resize },
-	{ "delete", "NAME", 1, 1, vd_delete },
+	{ "delete", "NAME [--now]", 1, 1, vd_delete },
 	{ "undelete", "NAME", 1, 1, vd_undelete },
 	{ "renew", "NAME --expires DATE|+30d|never [--key K]", 1, 1, vd_renew },
 	{ "config", "NAME [FILE]", 1, 2, vd_config },
@@ -664,7 +666,7 @@ static bool read_args(struct args *a, char **argv)
 		{ "--expires", &a->expires, NULL }, { "--key", &a->key, NULL },
 		{ "--json", NULL, &a->json },	    { "--keys", NULL, &a->keys },
 		{ "--force", NULL, &a->force },	    { "--ro", NULL, &a->ro },
-		{ "--keyed", NULL, &a->keyed },
+		{ "--keyed", NULL, &a->keyed },	    { "--now", NULL, &a->now },
 	};
 	const size_t nr = sizeof(options) / sizeof(options[0]);
 	size_t i;

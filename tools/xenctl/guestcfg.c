@@ -39,6 +39,7 @@ static const struct key keys[] = {
 	TEXT(name),
 	TEXT(kernel),
 	TEXT(ramdisk),
+	TEXT(bootloader),
 	NUMBER(memory, 1, 1 << 20),
 	NUMBER(maxmem, 1, 1 << 20),
 	NUMBER(vcpus, 1, 32),
@@ -269,7 +270,11 @@ int guestcfg_from(struct guest_cfg *g, const struct xlcfg *c, const char *defaul
 			    "'%s' cannot be a name: letters, digits and _ . + - only, "
 			    "not digits alone",
 			    g->name);
-	if (!g->kernel[0])
+	if (g->bootloader[0] && strcmp(g->bootloader, "disk"))
+		return fail(err, NULL, "bootloader \"%s\": only \"disk\" is known", g->bootloader);
+	if (g->bootloader[0] && !g->nr_disks)
+		return fail(err, NULL, "bootloader \"disk\": there is no disk");
+	if (!g->kernel[0] && !g->bootloader[0])
 		return fail(err, NULL, "kernel is missing");
 	if (!g->memory)
 		return fail(err, NULL, "memory is missing (MiB)");

@@ -23,6 +23,7 @@ struct guest_cfg {
 	char name[GUEST_NAME_MAX];
 	char kernel[GUEST_PATH_MAX];
 	char ramdisk[GUEST_PATH_MAX]; /* empty = none */
+	char bootloader[16];	      /* "disk": the kernel on disk[0] first; empty = none */
 	uint64_t memory, maxmem;      /* MiB; maxmem defaults to memory */
 	uint64_t vcpus;
 	char extra[GUEST_CMDLINE_MAX], root[GUEST_CMDLINE_MAX];

@@ -32,6 +32,8 @@ static const struct command {
 	  cmd_disk },
 	{ "vd", "create|list|show|resize|delete|undelete|renew|config|import|export|attach|...",
 	  "virtual disks on XenoDisks; xenctl vd alone shows how each is used", cmd_vd },
+	{ "guest", "new|list|kernel|remove ...",
+	  "guests of a distribution's root; xenctl guest alone shows how each is used", cmd_guest },
 	{ "block-attach", "DOMAIN DISK",
 	  "give a running domain a disk, written as in disk = [ ... ] of a\n"
 	  "configuration: phy:/dev/xvdb3,xvdb,w",

@@ -1,0 +1,244 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Guests of a distribution's root: xenctl guest new, kernels on guests' own disks, and back."""
+import io
+import json
+import os
+import re
+import shutil
+import subprocess
+import tarfile
+
+import qemu
+from cases import case
+from qemu import Failure, Machine, Skipped
+from test_disk import drive
+
+RCS = """#!/bin/sh
+mount -t proc proc /proc
+mount -t sysfs sys /sys
+hostname -F /etc/hostname
+ip link set eth0 up && udhcpc -q -n -i eth0 -s /etc/lease >/dev/null 2>&1
+"""
+LEASE = "#!/bin/sh\n[ \"$1\" = bound ] && ifconfig $interface $ip netmask $subnet\nexit 0\n"
+INITTAB = "::sysinit:/etc/rcS\ntty1::respawn:/sbin/getty 38400 tty1\n::shutdown:/bin/umount -a -r\n"
+
+
+def busybox():
+    """Path of the static BusyBox that the roots are made of, too."""
+    return shutil.which("busybox")
+
+
+class Tar:
+    """An archive in memory, packed at the end."""
+
+    def __init__(self):
+        self.bytes = io.BytesIO()
+        self.tar = tarfile.open(fileobj=self.bytes, mode="w", format=tarfile.PAX_FORMAT)
+
+    def add(self, name, data=b"", kind=tarfile.REGTYPE, mode=0o755, link="", **more):
+        """One entry; more: fields of TarInfo."""
+        info = tarfile.TarInfo(name)
+        info.type, info.mode, info.linkname = kind, mode, link
+        data = data.encode() if isinstance(data, str) else data
+        info.size = len(data)
+        for field, value in more.items():
+            setattr(info, field, value)
+        self.tar.addfile(info, io.BytesIO(data))
+        return self
+
+    def write(self, path, packer=None):
+        """To a file; packer: a command that packs its input."""
+        self.tar.close()
+        data = self.bytes.getvalue()
+        if packer:
+            data = subprocess.run(packer, input=data, stdout=subprocess.PIPE, check=True).stdout
+        with open(path, "wb") as out:
+            out.write(data)
+
+
+def small_root():
+    """A BusyBox system without a kernel, whose root cannot log in."""
+    tar = Tar()
+    for folder in ("bin", "sbin", "etc", "proc", "sys", "dev", "root", "tmp"):
+        tar.add(f"./{folder}", kind=tarfile.DIRTYPE)
+    with open(busybox(), "rb") as file:
+        tar.add("./bin/busybox", file.read())
+    for link in ("bin/sh", "bin/mount", "bin/umount", "bin/login", "bin/ip", "bin/hostname",
+                 "bin/ifconfig", "bin/udhcpc", "bin/cat", "bin/ls", "bin/grep", "bin/stat",
+                 "bin/id", "bin/uname", "bin/sync",
+                 "sbin/init", "sbin/getty", "sbin/poweroff", "bin/stty", "bin/dd"):
+        tar.add(f"./{link}", kind=tarfile.SYMTYPE, link="/bin/busybox")
+    tar.add("./etc/inittab", INITTAB, mode=0o644)
+    tar.add("./etc/rcS", RCS)
+    tar.add("./etc/lease", LEASE)
+    tar.add("./etc/passwd", "root:x:0:0::/root:/bin/sh\nuser:x:1000:1000::/:/bin/sh\n", mode=0o644)
+    tar.add("./etc/shadow", "user:*:::::::\nroot:*:1:0:99999:7:::\nbin:*:::::::\n", mode=0o600)
+    tar.add("./etc/fstab", "# comment\nUUID=0123 / ext4 defaults 0 1\nproc /proc proc defaults\n"
+            "/dev/sda2 none swap sw 0 0\n", mode=0o644)
+    tar.add("./etc/owned", "x", mode=0o6711, uid=1234, gid=4321, mtime=86400)
+    return tar
+
+
+def folder_drive(name, folder):
+    """Arguments for one more drive: a read-only file system with what is in a folder."""
+    image = folder + ".ext4"
+    size = sum(os.path.getsize(os.path.join(folder, file)) for file in os.listdir(folder))
+    with open(image, "wb") as file:
+        file.truncate(size + size // 8 + (16 << 20))
+    subprocess.run(["mke2fs", "-q", "-t", "ext4", "-O", "^has_journal", "-d", folder, image],
+                   check=True)
+    shutil.rmtree(folder)
+    return ["-drive", f"if=none,id={name},format=raw,readonly=on,file={image}",
+            "-device", f"virtio-blk-pci,drive={name}"]
+
+
+def folder_for(name):
+    """An empty folder below the logs."""
+    path = os.path.join(qemu.LOGS, name.replace("/", "-") + "-files")
+    shutil.rmtree(path, ignore_errors=True)
+    os.makedirs(path)
+    return path
+
+
+def start(name, size, files, memory=1024, **how):
+    """A machine with a XenoDisk on its first drive, and files on the second, at /mnt."""
+    args = drive(name, size) + folder_drive("files", files)
+    return Machine(name, qemu.multiboot(), extra=args, memory=memory, limit=600, **how)
+
+
+def prepare(host, disk="/dev/xvda"):
+    """Domain 0's shell, the XenoDisk, the files."""
+    host.shell("dom0")
+    host.must(f"xenctl disk init {disk}")
+    host.must("mount -o ro /dev/xvdb /mnt")
+
+
+def free_chunks(host):
+    """Free chunks of the XenoDisk, and names of all its virtual disks."""
+    told = json.loads(host.must("xenctl vd list --json"))[0]
+    return told["free"], sorted(disk["name"] for disk in told["disks"])
+
+
+def expect(what, found, wanted):
+    """One comparison."""
+    if found != wanted:
+        raise Failure(f"{what}: {found}, not {wanted}")
+
+
+def says(text, *parts):
+    """Each part is in what was said."""
+    for part in parts:
+        if part not in text:
+            raise Failure(f"no '{part}' in: {text.strip()[-400:]}")
+
+
+def log_in(host, who, password=None, limit=120):
+    """At the login of a guest's console, up to a prompt of our own."""
+    host.wait(f"^{who} login: ", limit)
+    host.send("root\n")
+    if password:
+        host.wait("^Password: ")
+        host.send(password + "\n")
+    host.wait("# ")
+    host.send("stty columns 4000; PS1='guest:# ' exec sh\n")
+    host.prompt()
+
+
+def end_guest(host, guest):
+    """Powers off the guest whose console this is; domain 0's shell is next, and it is gone."""
+    host.send("poweroff\n")
+    host.wait(f"{guest} has stopped", 120)
+    host.prompt()
+    host.must(f"for i in $(seq 30); do xenctl list {guest} || break; sleep 1; done; "
+              f"! xenctl list {guest}", 60)
+
+
+@case("guest-busybox")
+def busybox_guest(name):
+    """A root without a kernel boots XenoLinux, to a login with the password that was given."""
+    files = folder_for(name)
+    small_root().write(os.path.join(files, "root.tar.gz"), ["gzip", "-c"])
+    with start(name, 600 << 20, files) as host:
+        prepare(host)
+        host.must("echo 'ssh-ed25519 AAAAC3 me' >/tmp/key.pub")
+        said = host.must("xenctl guest new small --root /mnt/root.tar.gz --password 's3 cret' "
+                         "--ssh-key /tmp/key.pub --ip 10.0.0.77", 120)
+        says(said, "has no kernel of its own: boots XenoLinux", "a login on hvc0",
+             "the line for / (UUID=0123) is a comment now", "root's password is set",
+             "small: made")
+        says(host.must("xenctl guest list"), "small", "vd:small")
+        says(host.must("xenctl guest kernel small"), "/usr/lib/xeno/xenolinux")
+        host.must("xenctl vd config small | cmp - /etc/xeno/small.cfg")
+        host.send("xenctl create -c small\n")
+        log_in(host, "small", "s3 cret")
+        says(host.must("mount"), "/dev/root on / type ext4 (rw")
+        says(host.must("stat -c '%a %u %g %Y' /etc/owned"), "6711 1234 4321 86400")
+        says(host.must("cat /root/.ssh/authorized_keys"), "ssh-ed25519 AAAAC3 me")
+        says(host.must("cat /etc/fstab"), "# not of this guest: /dev/sda2 none swap",
+             "/dev/xvda / ext4 defaults 0 1", "\nproc /proc proc")
+        says(host.must("ifconfig eth0"), "10.0.0.77")
+        end_guest(host, "small")
+        status, said = host.run("xenctl guest remove small")
+        says(said, "--yes removes /etc/xeno/small.cfg and its virtual disk small")
+        host.must("ls /etc/xeno/small.cfg && xenctl guest remove small --yes")
+        host.must("test ! -e /etc/xeno/small.cfg")
+        host.must("xenctl vd undelete small && xenctl vd config small >/etc/xeno/small.cfg && "
+                  "xenctl create -n small")
+        host.power_off()
+
+
+def debian_tar():
+    """Path of a Debian system's root, made when it is not there."""
+    path = os.path.join(qemu.BUILD, "debian.tar.zst")
+    if not os.path.exists(path):
+        made = subprocess.run([os.path.join(qemu.TOP, "mk", "debian.sh")], capture_output=True,
+                              text=True, check=False)
+        if made.returncode:
+            raise Skipped(f"no Debian system: {made.stderr.strip()[-200:]}")
+    return path
+
+
+# A second initial ramdisk that says so, and a kernel with the highest version.
+NEW_KERNEL = ("mkdir -p /tmp/new/conf/conf.d && cd /tmp/new && "
+              "echo 'echo \"second ramdisk runs\" >/dev/kmsg' >conf/conf.d/zz && "
+              "find . | cpio -o -H newc --quiet >/boot/initrd.img-9.0-new && "
+              "cat /boot/initrd.img-6* >>/boot/initrd.img-9.0-new && "
+              "cp /boot/vmlinuz-6* /boot/vmlinuz-9.0-new")
+
+
+@case("guest-debian")
+def debian_guest(name):
+    """Debian's root on a virtual disk boots with its own kernel to its login, and after a change
+    of the kernel within the guest, with the new one."""
+    tar = debian_tar()
+    files = folder_for(name)
+    shutil.copy(tar, os.path.join(files, "deb.tar.zst"))
+    with start(name, 3 << 30, files, memory=2048) as host:
+        prepare(host)
+        before = free_chunks(host)
+        said = host.must("xenctl guest new deb --root /mnt/deb.tar.zst --hostname deb1 "
+                         "--memory 512 --password secret --size 1G", 240)
+        says(said, "boots its own /boot/vmlinuz-6.", "and /boot/initrd.img-6.",
+             "/etc/hostname: deb1", "eth0 asks for its address by DHCP")
+        if "lost an extended attribute" in said:
+            raise Failure(f"attributes were lost: {said}")
+        says(host.must("xenctl guest kernel deb"), "kernel    /boot/vmlinuz-6.",
+             "ramdisk   /boot/initrd.img-6.", "root=/dev/xvda ro console=hvc0")
+        host.send("xenctl create -c deb\n")
+        log_in(host, "deb1", "secret", 300)
+        expect("its root", host.must("findmnt -n -o SOURCE /").strip(), "/dev/xvda")
+        host.must("for i in $(seq 30); do grep ' 10[.]0[.]0[.]1..$' /proc/net/fib_trie && break; "
+                  "sleep 1; done; [ $i -lt 30 ]", 60)
+        host.must(NEW_KERNEL, 60)
+        end_guest(host, "deb")
+        says(host.must("xenctl guest kernel deb"), "/boot/vmlinuz-9.0-new",
+             "/boot/initrd.img-9.0-new")
+        host.send("xenctl create -c deb\n")
+        host.wait("second ramdisk runs", 120)
+        host.send("\x1d")
+        host.prompt()
+        host.must("xenctl destroy deb")
+        host.must("xenctl guest remove deb --yes")
+        host.must("xenctl vd undelete deb && xenctl vd delete deb --now")
+        expect("free space", free_chunks(host), before)
+        host.power_off()
