@@ -85,12 +85,20 @@ int16_t vblk_check_segs(struct vblk_io *io, const struct vblk_shape *shape,
 
 /* --- cutting */
 
+/* The extent of a sector. They follow one another: vblk_extents_place(). */
 static const struct vblk_extent *find(const struct vblk_extent *x, unsigned int n, uint64_t sector)
 {
-	for (unsigned int i = 0; i < n; i++)
-		if (sector >= x[i].start && sector - x[i].start < x[i].sectors)
-			return &x[i];
-	return NULL;
+	while (n > 1) {
+		unsigned int half = n / 2;
+
+		if (sector < x[half].start) {
+			n = half;
+		} else {
+			x += half;
+			n -= half;
+		}
+	}
+	return n && sector >= x->start && sector - x->start < x->sectors ? x : NULL;
 }
 
 /* Fills the piece with segments, at most max of them; sets its sectors to what they hold. */
