@@ -16,10 +16,10 @@ said()
 	cat "$work/said"
 }
 
-# Print where the line of an answer would be, away: KEY = VALUE: what is wrong.
+# Shows what is wrong, without the place in a file that the answers have not.
 ask_wrong()
 {
-	ask --title "Not so" --msgbox "$(echo "$1" | sed "s/^$answers_name: //")" 12 72
+	ask --title "Not so" --msgbox "$(echo "$1" | sed "s/^$answers_name:\(0:\)* //")" 12 72
 }
 
 # Takes line $2 of what was said for the answer $1. Says what is wrong with it.
@@ -150,6 +150,7 @@ ask_all()
 # The one confirmation.
 ask_confirm()
 {
+	ask --infobox "Looking at what is on /dev/$disk ..." 5 72
 	ask --title "Destroy and install?" --no-collapse --defaultno --yes-label Install --no-label Back \
 		--yesno "$(plan_show)" 22 76
 }

@@ -51,15 +51,26 @@ plan_kept()
 	}
 }
 
+# Print the key of the largest size that was asked for, or disk.
+plan_largest()
+{
+	largest=0 found=disk
+	for key in boot root swap xenodisk; do
+		size=$(size_mib "$(answer $key)") || continue
+		case $size in
+		rest) ;;
+		*) [ "$size" -le $largest ] || { largest=$size; found=$key; } ;;
+		esac
+	done
+	echo $found
+}
+
 # A line KEY TEXT of layout.sh as a problem with that answer, or with the disk when nobody gave one.
 plan_layout_wrong()
 {
 	key=${1%% *} text=${1#* }
 	if [ "$key" = layout ]; then
-		key=disk
-		for size in xenodisk swap root boot; do
-			! answered $size || key=$size
-		done
+		key=$(plan_largest)
 	fi
 	[ -z "$kept" ] || text="$text before the XenoDisk"
 	answered "$key" || { text="$key: $text"; key=disk; }

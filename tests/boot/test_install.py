@@ -1,0 +1,174 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The installer: from the live system onto a disk, and what boots from there."""
+import hashlib
+import os
+import random
+import re
+import time
+
+import qemu
+from cases import case
+from qemu import Failure, Machine
+
+# How the disk hangs on the machine.
+DISKS = {
+    "virtio": "virtio-blk-pci,drive=d,serial=XENODISK1",
+    "ahci": "ide-hd,drive=d,bus=ide.0,serial=XENODISK1",
+    "nvme": "nvme,drive=d,serial=XENODISK1",
+}
+FIRMWARE = {"bios": lambda: [], "uefi": qemu.ovmf}
+# A card that the hypervisor drives, one that nobody drives, none.
+CARDS = {
+    "known": ["-netdev", "user,id=n", "-device", "virtio-net-pci,netdev=n,romfile="],
+    "unknown": ["-netdev", "user,id=n", "-device", "ne2k_pci,netdev=n,romfile="],
+    "none": [],
+}
+SIZE = 4 << 30
+LIVE = "console=hvc0 swiotlb=4096 quiet"
+# Small sizes, and guests' space.
+ANSWERS = {"disk": "serial:XENODISK1", "boot": "64M", "root": "320M", "swap": "64M",
+           "xenodisk": "rest", "hostname": "kiosk", "network": "dhcp", "destroy": "yes",
+           "finish": "poweroff"}
+INSTALL_LIMIT = 200
+
+
+def image(name, size=SIZE):
+    """Path of a case's disk: new and empty, or with size 0 as it was left."""
+    path = os.path.join(qemu.LOGS, f"{name.replace('/', '-')}.raw")
+    os.makedirs(qemu.LOGS, exist_ok=True)
+    if size:
+        with open(path, "wb") as file:
+            file.truncate(size)
+    return path
+
+
+def disk(path, driver="virtio"):
+    """Arguments for the disk that is installed onto, and booted from."""
+    return ["-drive", f"if=none,id=d,format=raw,cache=unsafe,discard=unmap,file={path}",
+            "-device", DISKS[driver] + ",bootindex=1"]
+
+
+def text(**change):
+    """An answers file; a value None leaves the line out."""
+    lines = {**ANSWERS, **change}
+    return "".join(f"{key} = {value}\n" for key, value in lines.items() if value is not None)
+
+
+def answers(name, content):
+    """Arguments that show a file to the machine as opt/xeno/answers."""
+    path = os.path.join(qemu.LOGS, f"{name.replace('/', '-')}.answers")
+    os.makedirs(qemu.LOGS, exist_ok=True)
+    with open(path, "w", encoding="utf-8") as file:
+        file.write(content)
+    return ["-fw_cfg", f"name=opt/xeno/answers,file={path}"]
+
+
+def live(name, args, unattended=True, words="", memory=512, **how):
+    """The live system, which installs by the answers shown to it or gives a shell."""
+    source = " xeno.install=fw_cfg:opt/xeno/answers" if unattended else ""
+    return Machine(f"{name}-live", qemu.multiboot(linux_args=LIVE + source + words), cpus=1,
+                   memory=memory, extra=args, limit=600, **how)
+
+
+def install(name, args, content, **how):
+    """One unattended installation, to its end. Returns its seconds from the first write on."""
+    with live(name, args + answers(name, content), **how) as machine:
+        machine.wait(r"^xeno-install: 2 % partition$", INSTALL_LIMIT)
+        start = time.monotonic()
+        machine.wait(r"^xeno-install: done$", INSTALL_LIMIT)
+        took = time.monotonic() - start
+        machine.ended()
+    return took
+
+
+def checksum(path):
+    """Of a disk image, all of it."""
+    digest = hashlib.sha256()
+    with open(path, "rb") as file:
+        while block := file.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+# What is wrong with the second of two answers, and what is said about it.
+REFUSED = (
+    ("colour = red", 'FILE:2: there is no key "colour"'),
+    ("disk = first", "FILE:2: disk is in line 1 already"),
+    ("root = 9G", "FILE:2: root = 9G: GRUB 66M + boot 64M + root 9216M"),
+    ("root = 256M\nxenodisk = rest\nswap = rest", "FILE:3: xenodisk = rest: swap takes the rest"),
+    ("network = 10.0.0.300/24 10.0.0.1", "10.0.0.300 is no IPv4 address"),
+    ("timezone = Europe/Nowhere", None),
+    ("keep_xenodisk = yes", "FILE:2: keep_xenodisk = yes: there is no XenoDisk in a partition"),
+    ("hostname = kiosk", "FILE: there is no line destroy = yes, so nothing was changed"),
+)
+REFUSED_DISKS = (
+    ("/dev/xvdq", "FILE:1: disk = /dev/xvdq: there is no such disk"),
+    ("serial:none", "FILE:1: disk = serial:none: there is no such disk"),
+    ("serial:SMALL", "has 100 MiB, at least 387 are needed"),
+    ("serial:CD", "there is a Xeno CD on it"),
+)
+
+
+def refused(machine, content, said):
+    """One call that has to be refused with exactly one such line."""
+    machine.must("cat >/tmp/FILE <<'END'\n" + content + "\nEND\n:")
+    status, output = machine.run("cd /tmp && xeno-install --answers FILE; s=$?; cd; (exit $s)")
+    lines = re.findall(r"^xeno-install: refused: (.*?)\s*$", output, re.M)
+    if status != 1 or len(lines) != 1 or said not in lines[0]:
+        raise Failure(f"'{content}' ended with {status}: {output.strip()[-200:]}")
+
+
+def bait(path, size):
+    """A disk with data all over its parts that an installation would write to first."""
+    noise = random.Random(path)
+    with open(path, "wb") as file:
+        for place in (0, 1 << 20, size - (2 << 20)):
+            file.seek(place)
+            file.write(noise.randbytes(1 << 20))
+        file.truncate(size)
+    return path
+
+
+@case("install-refused")
+def refusals(name):
+    """Bad answers, unsuitable disks: each says why, and no byte of any disk changes."""
+    paths = [bait(image(name), 640 << 20), bait(image(name + "-small"), 100 << 20)]
+    before = [checksum(path) for path in paths]
+    args = disk(paths[0]) + ["-drive", f"if=none,id=s,format=raw,file={paths[1]}", "-device",
+                             "virtio-blk-pci,drive=s,serial=SMALL",
+                             "-drive", "if=none,id=c,format=raw,readonly=off,snapshot=on,"
+                             f"file={qemu.built('xeno.iso')}",
+                             "-device", "virtio-blk-pci,drive=c,serial=CD"]
+    with live(name, args + answers(name, text(colour="red"))) as machine:
+        machine.wait("^xeno-install: refused: fw_cfg:opt/xeno/answers:10: there is no key", 120)
+        machine.wait("^xeno-install: ended with 1$")
+        machine.prompt()
+        machine.must("stty columns 4000")
+        for lines, said in REFUSED:
+            if said:
+                refused(machine, f"disk = serial:XENODISK1\n{lines}\nboot = 64M", said)
+        for which, said in REFUSED_DISKS:
+            refused(machine, f"disk = {which}\ndestroy = yes", said)
+        machine.must("mkswap /dev/ram0 >/dev/null; xeno-install --help | grep usage")
+        machine.must("dd if=/dev/xvda of=/dev/null bs=1M count=8")
+        machine.power_off()
+    if before != [checksum(path) for path in paths]:
+        raise Failure("a refused installation has written to a disk")
+
+
+@case("install-left")
+def left(name):
+    """Leaving the installer gives the shell back, and has changed nothing."""
+    path = bait(image(name), 640 << 20)
+    before = checksum(path)
+    with live(name, disk(path), unattended=False, words=" xeno.install") as machine:
+        machine.wait("^Press a key to install Xeno from this console", 120)
+        machine.send("x")
+        machine.wait("Which disk is Xeno to be installed onto")
+        machine.send("\t\r")
+        machine.wait("xeno-install: refused: it was left before the end, nothing was changed")
+        machine.prompt()
+        machine.must("xenctl list")
+        machine.power_off()
+    if checksum(path) != before:
+        raise Failure("an installer that was left has written to the disk")
