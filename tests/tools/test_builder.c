@@ -7,6 +7,7 @@
  */
 #include <elf.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -14,6 +15,7 @@
 
 #include "../../tools/xenctl/builder.h"
 #include "../../tools/xenctl/disks.h"
+#include "../../tools/xenctl/guest_boot.h"
 #include "../../tools/xenctl/hyp.h"
 #include "../../tools/xenctl/xenctl.h"
 #include "check.h"
@@ -259,6 +261,29 @@ static void make_files(bool modern)
 	write_file(ramdisk, ramdisk_bytes, sizeof(ramdisk_bytes));
 }
 
+/* Stands in for guest_boot.c: a disk with these two files, an empty one, or a damaged one. */
+static int on_disk;
+
+int guest_boot_read(const struct disk_spec *s, bool copy, struct guest_boot *b, char err[SPEC_ERR])
+{
+	check(copy && !strcmp(s->target, "vd:t"), "which disk");
+	*b = (struct guest_boot){ .kernel = -1, .ramdisk = -1 };
+	if (on_disk)
+		return on_disk < 0 ? spec_fail(err, "damaged") : 1;
+	b->kernel = open(kernel, O_RDONLY);
+	b->ramdisk = open(ramdisk, O_RDONLY);
+	strcpy(b->kernel_path, "/boot/vmlinuz-1");
+	return 0;
+}
+
+void guest_boot_free(struct guest_boot *b)
+{
+	if (b->kernel >= 0)
+		close(b->kernel);
+	if (b->ramdisk >= 0)
+		close(b->ramdisk);
+}
+
 static struct guest_cfg make_cfg(void)
 {
 	struct guest_cfg g = { .name = "t", .memory = 16, .maxmem = 20, .vcpus = 2 };
@@ -357,6 +382,34 @@ static void test_contents(bool modern)
 	verdict(modern ? "builder-contents" : "builder-contents-old-abi");
 }
 
+/* bootloader = "disk": the disk's files, or those of the configuration when it has none. */
+static void test_bootloader(void)
+{
+	struct guest_cfg g = make_cfg();
+	struct guest_files f;
+
+	make_files(true);
+	strcpy(g.bootloader, "disk");
+	strcpy(g.disks[0].target, "vd:t");
+	g.nr_disks = 1;
+	g.kernel[0] = g.ramdisk[0] = 0;
+	on_disk = 0;
+	check(!guest_load(&f, &g) && f.ramdisk_len == sizeof(ramdisk_bytes) && f.ramdisk >= 0 &&
+		      f.elf_len == sizeof(kernel_bytes) &&
+		      !strcmp(f.kernel_name, "/boot/vmlinuz-1 of its disk"),
+	      "from the disk");
+	guest_unload(&f);
+	for (on_disk = -1; on_disk <= 1; on_disk += 2)
+		check(guest_load(&f, &g), "neither on the disk (%d) nor named", on_disk);
+	snprintf(g.kernel, sizeof(g.kernel), "%s", kernel);
+	on_disk = -1;
+	check(guest_load(&f, &g), "a damaged disk is no empty one");
+	on_disk = 1;
+	check(!guest_load(&f, &g) && f.ramdisk < 0 && !strcmp(f.kernel_name, kernel), "fallback");
+	guest_unload(&f);
+	verdict("builder-bootloader");
+}
+
 static void test_failures(void)
 {
 	int total;
@@ -384,6 +437,7 @@ int main(void)
 	test_contents(true);
 	test_contents(false);
 	test_failures();
+	test_bootloader();
 	unlink(kernel);
 	unlink(ramdisk);
 	rmdir(dir);
