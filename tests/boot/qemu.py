@@ -12,6 +12,8 @@ import select
 import subprocess
 import time
 
+from monitor import Monitor
+
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 BUILD = os.environ.get("O", os.path.join(TOP, "build"))
 LOGS = os.path.join(BUILD, "test-logs")
@@ -105,14 +107,15 @@ class Machine:
     """One QEMU. `args` comes from the functions above; `extra` is passed on as it is."""
 
     def __init__(self, name, args, cpus=2, memory=1024, machine="q35", cpu=CPU, extra=(),
-                 limit=300):
+                 limit=300, monitor=False):
         self.name = name
+        self.monitor = Monitor() if monitor else None
         self.limit = limit
         self.command = [
             "timeout", "-k", "5", str(limit), "qemu-system-x86_64", "-accel", "tcg",
             "-machine", machine, "-cpu", cpu, "-smp", str(cpus), "-m", str(memory),
             "-nodefaults", "-vga", "std", "-display", "none", "-serial", "stdio",
-            "-no-reboot", *args, *extra]
+            "-no-reboot", *(self.monitor.arguments() if monitor else ()), *args, *extra]
         self.text = ""
         self.seen = 0
         self.pending = b""
@@ -125,7 +128,10 @@ class Machine:
         self.log.write((" ".join(self.command) + "\n").encode())
         self.process = subprocess.Popen(
             self.command, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT, bufsize=0)
+            stderr=subprocess.STDOUT, bufsize=0,
+            pass_fds=[self.monitor.theirs.fileno()] if self.monitor else ())
+        if self.monitor:
+            self.monitor.theirs.close()
         return self
 
     def __exit__(self, kind, *rest):
@@ -140,6 +146,8 @@ class Machine:
                 self.process.wait()
         self.process.stdin.close()
         self.process.stdout.close()
+        if self.monitor:
+            self.monitor.close()
         self.log.close()
 
     def show_tail(self, lines=40):
