@@ -3,16 +3,12 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include <public/io/blkif.h>
 
 #include "disks.h"
 #include "hyp.h"
 #include "xenctl.h"
-
-#define WAIT_MS 15000 /* for a guest to let go of a disk */
-#define POLL_MS 50
 
 /* The words of one disk may come as several arguments; they are joined with commas, as xl does. */
 static void join(char *text, size_t size, char **words)
@@ -65,24 +61,6 @@ static void find_vdev(uint16_t domid, const char *domain, const char *name,
 		die("%s has no disk %s; see xenctl block-list %s", domain, name, domain);
 }
 
-/* Until the device is gone. -EBUSY: it stays. */
-static int detach(uint16_t domid, uint32_t dev, bool force)
-{
-	struct xeno_ctl_vblk_info v;
-
-	for (unsigned int ms = 0; ms < WAIT_MS; ms += POLL_MS) {
-		int err = !ms || force ? hyp_vblk_remove(domid, dev, force) : 0;
-
-		if (err && err != -EAGAIN)
-			return err == -ENOENT || err == -ESRCH ? 0 : err;
-		err = hyp_vblk_info(domid, dev, &v, NULL);
-		if (err || v.dev != dev)
-			return err == -ENOENT || err == -ESRCH ? 0 : err;
-		usleep(POLL_MS * 1000);
-	}
-	return -EBUSY;
-}
-
 int cmd_block_detach(int argc, char **argv)
 {
 	struct xeno_ctl_vblk_info v;
@@ -98,13 +76,13 @@ int cmd_block_detach(int argc, char **argv)
 	find_vdev(domid, dom.name, argv[2], &v);
 	if (v.flags & XENO_VBLKF_WHOLE)
 		die("%s is domain 0's view of a drive; it stays", argv[2]);
-	err = detach(domid, v.dev, force);
+	err = hyp_detach(&hyp_disks, domid, v.dev, force);
 	if (err == -EBUSY && force)
 		die("%s: %s still has requests in flight after %u s", dom.name, argv[2],
-		    WAIT_MS / 1000);
+		    HYP_WAIT_S);
 	if (err == -EBUSY)
 		die("%s has not let go of %s in %u s (paused, or does it use it?); --force takes it",
-		    dom.name, argv[2], WAIT_MS / 1000);
+		    dom.name, argv[2], HYP_WAIT_S);
 	return err ? report_error("take the disk from", dom.name, err) : EXIT_SUCCESS;
 }
 

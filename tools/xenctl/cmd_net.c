@@ -6,15 +6,11 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include <public/io/blkif.h>
 
 #include "cmd_net.h"
 #include "hyp.h"
-
-#define WAIT_MS 15000 /* for a guest to let go of an interface */
-#define POLL_MS 50
 
 /* --- shared */
 
@@ -567,24 +563,6 @@ static void find_handle(uint16_t domid, const char *domain, const char *word,
 	die("%s has no interface %s; see xenctl network-list %s", domain, word, domain);
 }
 
-/* Until it is gone. -EBUSY: it stays. */
-static int detach(uint16_t domid, uint32_t handle, bool force)
-{
-	struct xeno_ctl_vnet_info v;
-
-	for (unsigned int ms = 0; ms < WAIT_MS; ms += POLL_MS) {
-		int err = !ms || force ? hyp_vnet_remove(domid, handle, force) : 0;
-
-		if (err && err != -EAGAIN)
-			return err == -ENOENT || err == -ESRCH ? 0 : err;
-		err = hyp_vnet_info(domid, handle, &v);
-		if (err || v.handle != handle)
-			return err == -ENOENT || err == -ESRCH ? 0 : err;
-		usleep(POLL_MS * 1000);
-	}
-	return -EBUSY;
-}
-
 int cmd_network_detach(int argc, char **argv)
 {
 	struct xeno_ctl_vnet_info v;
@@ -598,10 +576,10 @@ int cmd_network_detach(int argc, char **argv)
 		return EXIT_USAGE;
 	domid = find_domain(argv[1], &dom);
 	find_handle(domid, dom.name, argv[2], &v);
-	err = detach(domid, v.handle, force);
+	err = hyp_detach(&hyp_vifs, domid, v.handle, force);
 	if (err == -EBUSY && !force)
 		die("%s has not let go of interface %u in %u s (paused?); --force takes it",
-		    dom.name, v.handle, WAIT_MS / 1000);
+		    dom.name, v.handle, HYP_WAIT_S);
 	if (err)
 		return net_error("take the interface from", dom.name, err);
 	nets_gone();

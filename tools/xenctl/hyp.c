@@ -455,3 +455,41 @@ void hyp_unmap(void *p, size_t count)
 {
 	munmap(p, count * PAGE);
 }
+
+/* --- devices of domains, taken away */
+
+static int ask_disk(uint16_t domid, uint32_t dev)
+{
+	struct xeno_ctl_vblk_info v;
+	int err = hyp_vblk_info(domid, dev, &v, NULL);
+
+	return err ? err : v.dev == dev ? 0 : -ENOENT;
+}
+
+static int ask_vif(uint16_t domid, uint32_t handle)
+{
+	struct xeno_ctl_vnet_info v;
+	int err = hyp_vnet_info(domid, handle, &v);
+
+	return err ? err : v.handle == handle ? 0 : -ENOENT;
+}
+
+const struct hyp_kind hyp_disks = { hyp_vblk_remove, ask_disk };
+const struct hyp_kind hyp_vifs = { hyp_vnet_remove, ask_vif };
+
+/* With force again and again: what its requests still use stays until they have ended. */
+int hyp_detach(const struct hyp_kind *kind, uint16_t domid, uint32_t nr, bool force)
+{
+	const unsigned int poll_ms = 50;
+
+	for (unsigned int ms = 0; ms < HYP_WAIT_S * 1000; ms += poll_ms) {
+		int err = !ms || force ? kind->remove(domid, nr, force) : 0;
+
+		if (!err || err == -EAGAIN)
+			err = kind->ask(domid, nr);
+		if (err)
+			return err == -ENOENT || err == -ESRCH ? 0 : err;
+		usleep(poll_ms * 1000);
+	}
+	return -EBUSY;
+}

@@ -33,6 +33,19 @@ long hyp_xs(enum xeno_control_op op, uint16_t domid, const char *path, void *buf
 /* Until it is gone: 0; -EAGAIN after half a minute. */
 int hyp_destroy(uint16_t domid);
 
+/*
+ * A kind of device that domains have: how one is taken away, and whether it is there (0; -ENOENT:
+ * it is not). Both return 0 or -Exxx.
+ */
+struct hyp_kind {
+	int (*remove)(uint16_t domid, uint32_t nr, bool force);
+	int (*ask)(uint16_t domid, uint32_t nr);
+};
+/* Takes it, and waits until it is gone. -EBUSY: its domain has not let go of it in HYP_WAIT_S. */
+#define HYP_WAIT_S 15
+int hyp_detach(const struct hyp_kind *kind, uint16_t domid, uint32_t nr, bool force);
+extern const struct hyp_kind hyp_disks, hyp_vifs;
+
 /* --- drives and virtual block devices */
 /* The drive with the lowest number >= nr. -ENOENT: there is none. */
 int hyp_disk_info(uint32_t nr, struct xeno_ctl_disk_info *info);
