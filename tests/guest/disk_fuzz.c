@@ -15,14 +15,7 @@ static uint64_t wild(void)
 		0, 1, 7, 8, 255, 0x7fffffff, 0xffffffff, ~0ul, 1ul << 55
 	};
 
-	switch (rnd() % 4) {
-	case 0:
-		return values[rnd() % (sizeof(values) / sizeof(values[0]))];
-	case 1:
-		return rnd();
-	default:
-		return rnd() % 200;
-	}
+	return rnd_wild(values, sizeof(values) / sizeof(values[0]));
 }
 
 static uint32_t wild_ref(void)

@@ -102,14 +102,7 @@ static void disturb(void)
 
 static void racer(void)
 {
-	for (unsigned int n = 0; racing; n++) {
-		disturb();
-		if (is_dom0 && n % 64 == 0)
-			control();
-	}
-	racing = 2;
-	for (;;)
-		sleep_ns(1000000000ul);
+	race_loop(&racing, disturb, control);
 }
 
 /* --- the front end */
@@ -144,19 +137,6 @@ static void some_requests(void)
 	counts[ANSWERED] += blk.head->rsp_prod - had;
 }
 
-static void leave(void)
-{
-	static const uint8_t states[] = { XenbusStateClosing, XenbusStateInitialising,
-					  XenbusStateClosed,  XenbusStateClosed,
-					  XenbusStateUnknown, 77 };
-
-	if (rnd() % 8 == 0)
-		EXPECT(STORE_ASK(XS_RM, "device/vbd"), XS_RM);
-	else
-		store_write_number(blk_node(&blk, false, "state"), states[rnd() % 6]);
-	store_write_number(blk_node(&blk, false, "state"), XenbusStateClosed);
-}
-
 static void ring_is_free(void)
 {
 	struct evtchn_close close = { .port = blk.port };
@@ -185,20 +165,15 @@ static void once(void)
 	counts[CONNECTED] += n == XenbusStateConnected;
 	for (unsigned int i = (unsigned int)(rnd() % 30); i; i--)
 		some_requests();
-	leave();
+	store_leave("device/vbd", blk_node(&blk, false, "state"));
 	ring_is_free();
 }
 
-/* No reference is left: each page may become a page table. */
 static void pages_are_free(void)
 {
 	for (unsigned int i = 0; i < PAGES; i++) {
 		grant_table[refs[i]].flags = 0;
-		memset(page[i], 0, PAGE_SIZE);
-		make_ro(page[i]);
-		EXPECT(mmuext(MMUEXT_PIN_L1_TABLE, mfn_of(page[i]), 0), 0);
-		EXPECT(mmuext(MMUEXT_UNPIN_TABLE, mfn_of(page[i]), 0), 0);
-		make_rw(page[i]);
+		check_page_free(page[i]);
 	}
 }
 

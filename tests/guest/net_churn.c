@@ -99,14 +99,7 @@ static void disturb(void)
 
 static void racer(void)
 {
-	for (unsigned int n = 0; racing; n++) {
-		disturb();
-		if (is_dom0 && n % 64 == 0)
-			control();
-	}
-	racing = 2;
-	for (;;)
-		sleep_ns(1000000000ul);
+	race_loop(&racing, disturb, control);
 }
 
 /* --- the front end */
@@ -161,19 +154,6 @@ static void some_frames(void)
 	counts[ANSWERED] += a.tx->rsp_prod - had;
 }
 
-static void leave(void)
-{
-	static const uint8_t states[] = { XenbusStateClosing, XenbusStateInitialising,
-					  XenbusStateClosed,  XenbusStateClosed,
-					  XenbusStateUnknown, 77 };
-
-	if (rnd() % 8 == 0)
-		EXPECT(STORE_ASK(XS_RM, "device/vif"), XS_RM);
-	else
-		store_write_number(net_node(&a, false, "state"), states[rnd() % 6]);
-	store_write_number(net_node(&a, false, "state"), XenbusStateClosed);
-}
-
 /* Whatever happened to it, no page of ours stays in use. */
 static void free_again(uint32_t ref, const char *what, uint64_t end)
 {
@@ -213,18 +193,8 @@ static void once(void)
 	counts[CONNECTED] += n == XenbusStateConnected;
 	for (unsigned int i = (unsigned int)(rnd() % 30); i; i--)
 		some_frames();
-	leave();
+	store_leave("device/vif", net_node(&a, false, "state"));
 	all_free();
-}
-
-/* No reference is left: each page may become a page table. */
-static void may_be_table(void *page)
-{
-	memset(page, 0, PAGE_SIZE);
-	make_ro(page);
-	EXPECT(mmuext(MMUEXT_PIN_L1_TABLE, mfn_of(page), 0), 0);
-	EXPECT(mmuext(MMUEXT_UNPIN_TABLE, mfn_of(page), 0), 0);
-	make_rw(page);
 }
 
 void test(void)
@@ -243,11 +213,11 @@ void test(void)
 	print("note: %lu times opened, %lu connected, %lu frames, %lu answers, %lu taken away",
 	      counts[OPENED], counts[CONNECTED], counts[ASKED], counts[ANSWERED], counts[TAKEN]);
 	for (unsigned int i = 0; i < NET_TX_PAGES; i++)
-		may_be_table(a.out + i * PAGE_SIZE);
+		check_page_free(a.out + i * PAGE_SIZE);
 	for (unsigned int i = 0; i < BUFFERS; i++)
-		may_be_table(a.in[i]);
-	may_be_table(a.tx);
-	may_be_table(a.rx);
+		check_page_free(a.in[i]);
+	check_page_free(a.tx);
+	check_page_free(a.rx);
 	if (is_dom0) {
 		net_unplug(NET_A);
 		net_plug(NET_A);

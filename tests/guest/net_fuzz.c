@@ -14,14 +14,7 @@ static uint64_t wild(void)
 	static const uint64_t values[] = { 0,	 1,	13,	14,	    4095, 4096,
 					   4097, 65535, 0x8000, 0x7fffffff, ~0ul, 1500 };
 
-	switch (rnd() % 4) {
-	case 0:
-		return values[rnd() % (sizeof(values) / sizeof(values[0]))];
-	case 1:
-		return rnd();
-	default:
-		return rnd() % 200;
-	}
+	return rnd_wild(values, sizeof(values) / sizeof(values[0]));
 }
 
 /* An honest frame at n->out, most of the time with some bytes changed. */

@@ -71,6 +71,18 @@ uint64_t rnd(void)
 	return x * 0x2545f4914f6cdd1dul;
 }
 
+uint64_t rnd_wild(const uint64_t *values, unsigned int n)
+{
+	switch (rnd() % 4) {
+	case 0:
+		return values[rnd() % n];
+	case 1:
+		return rnd();
+	default:
+		return rnd() % 200;
+	}
+}
+
 uint64_t option(const char *key, uint64_t otherwise)
 {
 	const char *p = (const char *)si->cmd_line;

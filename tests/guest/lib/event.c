@@ -125,3 +125,15 @@ bool wait_for(volatile uint32_t *p, uint32_t value, unsigned int ms)
 	}
 	return true;
 }
+
+void race_loop(volatile uint32_t *go, void (*disturb)(void), void (*control)(void))
+{
+	for (unsigned int n = 0; *go; n++) {
+		disturb();
+		if (is_dom0 && n % 64 == 0)
+			control();
+	}
+	*go = 2;
+	for (;;)
+		sleep_ns(1000000000ul);
+}

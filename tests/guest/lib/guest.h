@@ -187,6 +187,8 @@ int memcmp(const void *a, const void *b, size_t n);
 size_t strlen(const char *s);
 bool str_has(const char *s, const char *part);
 uint64_t rnd(void); /* pseudo-random, the same sequence in every run */
+/* For fuzzers: one of n values, any number, or (half of the time) one below 200. */
+uint64_t rnd_wild(const uint64_t *values, unsigned int n);
 /* key=NUMBER on the kernel's command line. */
 uint64_t option(const char *key, uint64_t otherwise);
 
@@ -225,6 +227,11 @@ void traps_install(void); /* the standard trap table, callbacks and kernel stack
 struct vcpu_guest_context *vcpu_context(unsigned int id);
 /* Starts VCPU id in fn, which must not return. 0 or the hypercall's error. */
 long vcpu_boot(unsigned int id, void (*fn)(void));
+/*
+ * What the other VCPU of a race does: disturb() again and again, and in domain 0 sometimes
+ * control(), until *go is 0. Then it is 2, and the VCPU sleeps for ever.
+ */
+void race_loop(volatile uint32_t *go, void (*disturb)(void), void (*control)(void));
 void vcpu_main(void);
 void vcpu_start(void);
 void entry_event(void);
@@ -249,6 +256,8 @@ long map_page(const void *va, uint64_t mfn, uint64_t flags); /* update_va_mappin
 long mmu_write(uint64_t maddr_cmd, uint64_t val);	     /* mmu_update of one entry */
 long mmuext(uint32_t cmd, uint64_t arg1, uint64_t arg2);
 void make_ro(void *page);
+/* No reference to the page is left: it may become a page table. Clears it. */
+void check_page_free(void *page);
 void make_rw(void *page);
 void *table_alloc(void); /* zeroed and mapped read-only */
 /* Maps mfn at any guest address, making tables as needed. */

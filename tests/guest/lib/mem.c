@@ -104,6 +104,15 @@ void make_rw(void *page)
 	EXPECT(map_page(page, mfn_of(page), PTE_KERNEL), 0);
 }
 
+void check_page_free(void *page)
+{
+	memset(page, 0, PAGE_SIZE);
+	make_ro(page);
+	EXPECT(mmuext(MMUEXT_PIN_L1_TABLE, mfn_of(page), 0), 0);
+	EXPECT(mmuext(MMUEXT_UNPIN_TABLE, mfn_of(page), 0), 0);
+	make_rw(page);
+}
+
 void *table_alloc(void)
 {
 	void *t = page_alloc();

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* The device directory, for tests: one request at a time over its ring. */
+#include <public/io/xenbus.h>
 #include <public/io/xs_wire.h>
 #include "store.h"
 
@@ -110,4 +111,17 @@ void store_write_number(const char *path, uint64_t n)
 		n /= 10;
 	} while (n);
 	store_write(path, digits + i);
+}
+
+void store_leave(const char *kind, const char *state_node)
+{
+	static const uint8_t states[] = { XenbusStateClosing, XenbusStateInitialising,
+					  XenbusStateClosed,  XenbusStateClosed,
+					  XenbusStateUnknown, 77 };
+
+	if (rnd() % 8 == 0)
+		EXPECT(store_ask(XS_RM, kind, (uint32_t)strlen(kind) + 1), XS_RM);
+	else
+		store_write_number(state_node, states[rnd() % 6]);
+	store_write_number(state_node, XenbusStateClosed);
 }

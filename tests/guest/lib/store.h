@@ -17,5 +17,10 @@ uint32_t store_ask(uint32_t type, const char *payload, uint32_t len);
 bool store_read(const char *path, uint64_t *n);
 void store_write(const char *path, const char *value);
 void store_write_number(const char *path, uint64_t n);
+/*
+ * Ends a device as a bad front end might: any state, or all devices of its kind (device/vbd,
+ * device/vif) removed. Then it is closed.
+ */
+void store_leave(const char *kind, const char *state_node);
 
 #endif
