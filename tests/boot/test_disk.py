@@ -220,6 +220,20 @@ def debian():
     return path
 
 
+def debian_login(host, devices=""):
+    """Starts the Debian system from /tmp/kernel and /tmp/initrd, up to a shell in it."""
+    host.must("cat >/tmp/debian.cfg <<END\nname = 'debian'\nkernel = '/tmp/kernel'\n"
+              f"ramdisk = '/tmp/initrd'\nmemory = 512\n{devices}"
+              "extra = 'console=hvc0 root=/dev/xvda rw'\n"
+              "disk = ['phy:/dev/xvda,xvda,w']\nEND\n:")
+    host.send("xenctl create -c /tmp/debian.cfg\n")
+    host.wait("^xeno-debian login: ", 300)
+    host.send("root\n")
+    host.wait("root@.*# ")
+    host.send("PS1='debian:# ' exec sh\n")
+    host.prompt()
+
+
 @case("disk-debian")
 def debian_guest(name):
     """A Debian system on its disk boots with its own kernel to a login, and ends cleanly."""
@@ -229,16 +243,7 @@ def debian_guest(name):
         host.shell("dom0")
         host.must("mount -o ro /dev/xvda /mnt && cp /mnt/boot/vmlinuz-* /tmp/kernel && "
                   "cp /mnt/boot/initrd.img-* /tmp/initrd && umount /mnt")
-        host.must("cat >/tmp/debian.cfg <<END\nname = 'debian'\nkernel = '/tmp/kernel'\n"
-                  "ramdisk = '/tmp/initrd'\nmemory = 512\n"
-                  "extra = 'console=hvc0 root=/dev/xvda rw'\n"
-                  "disk = ['phy:/dev/xvda,xvda,w']\nEND\n:")
-        host.send("xenctl create -c /tmp/debian.cfg\n")
-        host.wait("^xeno-debian login: ", 300)
-        host.send("root\n")
-        host.wait("root@.*# ")
-        host.send("PS1='debian:# ' exec sh\n")
-        host.prompt()
+        debian_login(host)
         if "/dev/xvda" not in host.must("findmnt -n -o SOURCE /"):
             raise Failure("its root is not on the disk")
         host.send("poweroff\n")

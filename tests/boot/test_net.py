@@ -14,7 +14,7 @@ import qemu
 from cases import case
 from qemu import Failure, Machine
 from test_demo import free_kib, settles_at
-from test_disk import archive, debian
+from test_disk import archive, debian, debian_login
 
 # QEMU's user network: what domain 0 gets, and where this machine is from there.
 OUTER = "10.0.2.15"
@@ -282,16 +282,7 @@ def debian_guest(name):
         host.must("mount /dev/xvda /mnt && cp /mnt/boot/vmlinuz-* /tmp/kernel && "
                   "cp /mnt/boot/initrd.img-* /tmp/initrd && cp /sbin/pump /mnt/root/")
         host.must(f"cat >/mnt/etc/systemd/network/e.network <<END\n{NETWORKD}END\numount /mnt")
-        host.must("cat >/tmp/debian.cfg <<END\nname = 'debian'\nkernel = '/tmp/kernel'\n"
-                  "ramdisk = '/tmp/initrd'\nmemory = 512\nvif = ['']\n"
-                  "extra = 'console=hvc0 root=/dev/xvda rw'\n"
-                  "disk = ['phy:/dev/xvda,xvda,w']\nEND\n:")
-        host.send("xenctl create -c /tmp/debian.cfg\n")
-        host.wait("^xeno-debian login: ", 300)
-        host.send("root\n")
-        host.wait("root@.*# ")
-        host.send("PS1='debian:# ' exec sh\n")
-        host.prompt()
+        debian_login(host, "vif = ['']\n")
         host.must("systemctl start systemd-networkd")
         host.must("for i in $(seq 60); do grep ' 10[.]0[.]0[.]100$' /proc/net/fib_trie && break; "
                   "sleep 1; done", 90)
