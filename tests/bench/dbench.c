@@ -15,7 +15,6 @@
 #include <err.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <fnmatch.h>
 #include <linux/aio_abi.h>
 #include <linux/fs.h>
 #include <stdint.h>
@@ -27,6 +26,7 @@
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
+#include "rows.h"
 
 #define KIB 1024u
 #define MAX_DEPTH 32u
@@ -180,17 +180,6 @@ static double best(struct load load, uint64_t size, double (*fn)(struct run *, u
 	}
 	syscall(SYS_io_destroy, r.context);
 	return least;
-}
-
-static int wanted(const char *row, char **patterns)
-{
-	if (!*patterns)
-		return 1;
-	for (; *patterns; patterns++) {
-		if (!fnmatch(*patterns, row, 0))
-			return 1;
-	}
-	return 0;
 }
 
 static void count_rows(const char *name, uint64_t size, char **patterns)

@@ -20,7 +20,6 @@
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <err.h>
-#include <fnmatch.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <signal.h>
@@ -33,6 +32,7 @@
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
+#include "rows.h"
 
 #define KIB 1024
 #define CHUNK (128 * KIB)
@@ -419,17 +419,6 @@ static double best(const struct test *test, uint64_t ns)
 			least = each;
 	}
 	return least;
-}
-
-static int wanted(const char *row, char **patterns)
-{
-	if (!*patterns)
-		return 1;
-	for (; *patterns; patterns++) {
-		if (!fnmatch(*patterns, row, 0))
-			return 1;
-	}
-	return 0;
 }
 
 int main(int argc, char **argv)
