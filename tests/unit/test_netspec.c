@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "../../tools/xenctl/netspec.h"
+#include "hostile.h"
 #include "test.h"
 
 static struct vif_spec s;
@@ -155,12 +156,7 @@ static void netspec_hostile(void)
 	for (unsigned int round = 0; round < 100000; round++) {
 		char text[sizeof(seed)];
 
-		memcpy(text, seed, sizeof(seed));
-		for (unsigned int i = 0; i < round % 6; i++) {
-			r = r * 6364136223846793005ull + 1442695040888963407ull;
-			text[(r >> 33) % (sizeof(seed) - 1)] =
-				",=:./ \t!0iMb\0\xff@9"[(r >> 20) % 16];
-		}
+		hostile_text(text, seed, sizeof(seed), round % 6, ",=:./ \t!0iMb\0\xff@9", &r);
 		if (parse(text))
 			CHECK(err[0]);
 	}
