@@ -186,17 +186,26 @@ static int disk_list(int argc, char **argv)
 	return err == -ENOENT ? EXIT_SUCCESS : report_error("list", "the drives", err);
 }
 
+static const struct {
+	const char *name, *usage;
+	command_fn *fn;
+} parts[] = {
+	{ "list", "[--json]", disk_list },
+	{ "init", "[--chunk SIZE] [--force] DEVICE", cmd_disk_init },
+};
+#define NR_PARTS (sizeof(parts) / sizeof(parts[0]))
+
+const char *disk_part(size_t i, const char **usage)
+{
+	if (i >= NR_PARTS)
+		return NULL;
+	*usage = parts[i].usage;
+	return parts[i].name;
+}
+
 int cmd_disk(int argc, char **argv)
 {
-	static const struct {
-		const char *name;
-		command_fn *fn;
-	} parts[] = {
-		{ "list", disk_list },
-		{ "init", cmd_disk_init },
-	};
-
-	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]) && argc > 1; i++)
+	for (size_t i = 0; i < NR_PARTS && argc > 1; i++)
 		if (!strcmp(argv[1], parts[i].name))
 			return parts[i].fn(argc - 1, argv + 1);
 	return EXIT_USAGE;

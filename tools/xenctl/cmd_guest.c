@@ -319,6 +319,14 @@ static const struct sub {
 	{ "remove", "NAME --yes", guest_remove },
 };
 
+const char *guest_part(size_t i, const char **usage)
+{
+	if (i >= sizeof(subs) / sizeof(subs[0]))
+		return NULL;
+	*usage = subs[i].usage;
+	return subs[i].name;
+}
+
 int cmd_guest(int argc, char **argv)
 {
 	for (size_t i = 0; i < sizeof(subs) / sizeof(subs[0]) && argc > 1; i++) {

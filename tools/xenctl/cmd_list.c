@@ -49,11 +49,14 @@ int cmd_list(int argc, char **argv)
 	unsigned int opts;
 
 	argc = take_options(argc, argv, "j", &opts);
-	if (argc < 1 || argc > 2 || (argc == 2 && opts))
+	if (argc < 1 || argc > 2)
 		return EXIT_USAGE;
 	if (opts & OPT_JSON) {
 		printf("[");
-		each_domain(list_json, &sep);
+		if (argc == 2)
+			list_json(find_domain(argv[1], &info), &info, &sep);
+		else
+			each_domain(list_json, &sep);
 		printf("\n]\n");
 		return EXIT_SUCCESS;
 	}

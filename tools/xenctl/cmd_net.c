@@ -621,6 +621,14 @@ static void usage(size_t i)
 	fprintf(stderr, "usage: xenctl net %s %s\n", parts[i].name, parts[i].usage);
 }
 
+const char *net_part(size_t i, const char **usage)
+{
+	if (i >= NR_PARTS)
+		return NULL;
+	*usage = parts[i].usage;
+	return parts[i].name;
+}
+
 int cmd_net(int argc, char **argv)
 {
 	for (size_t i = 0; i < NR_PARTS && argc > 1; i++) {

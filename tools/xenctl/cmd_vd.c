@@ -690,6 +690,14 @@ static bool read_args(struct args *a, char **argv)
 	return true;
 }
 
+const char *vd_part(size_t i, const char **usage)
+{
+	if (i >= sizeof(subs) / sizeof(subs[0]))
+		return NULL;
+	*usage = subs[i].usage;
+	return subs[i].name;
+}
+
 int cmd_vd(int argc, char **argv)
 {
 	struct args a = { 0 };

@@ -59,9 +59,22 @@ static const struct command {
 	  "take an interface back when the domain lets go of it; --force: now",
 	  cmd_network_detach },
 	{ "network-list", "[--json] DOMAIN", "show the interfaces of a domain", cmd_network_list },
-	{ "help", "[COMMAND]", "show this, or how to use one command", cmd_help },
+	{ "help", "[COMMAND|--table]",
+	  "show this, or how to use one command; --table: all, for programs", cmd_help },
 };
 #define NR_COMMANDS (sizeof(commands) / sizeof(commands[0]))
+
+/* Those that have commands of their own. */
+static const struct {
+	const char *name;
+	part_fn *part;
+} families[] = {
+	{ "disk", disk_part },
+	{ "vd", vd_part },
+	{ "guest", guest_part },
+	{ "net", net_part },
+};
+#define NR_FAMILIES (sizeof(families) / sizeof(families[0]))
 
 static const struct command *find_command(const char *name)
 {
@@ -69,6 +82,60 @@ static const struct command *find_command(const char *name)
 		if (!strcmp(commands[i].name, name))
 			return &commands[i];
 	return NULL;
+}
+
+/* One line, whatever the text was. */
+static void print_flat(const char *text)
+{
+	for (; *text; text++) {
+		if (*text != '\n') {
+			putchar(*text);
+			continue;
+		}
+		putchar(' ');
+		text += strspn(text, "\n ") - 1;
+	}
+}
+
+static void print_row(const char *name, const char *part, const char *usage, const char *help)
+{
+	printf("%s%s%s\t", name, *part ? " " : "", part);
+	print_flat(usage);
+	putchar('\t');
+	print_flat(help);
+	putchar('\n');
+}
+
+static void each_part(const char *command,
+		      void (*show)(const char *command, const char *name, const char *usage))
+{
+	const char *name, *usage;
+
+	for (size_t i = 0; i < NR_FAMILIES; i++) {
+		if (strcmp(families[i].name, command))
+			continue;
+		for (size_t k = 0; (name = families[i].part(k, &usage)); k++)
+			show(command, name, usage);
+	}
+}
+
+static void print_part_row(const char *command, const char *name, const char *usage)
+{
+	print_row(command, name, usage, "");
+}
+
+static void print_part(const char *command, const char *name, const char *usage)
+{
+	printf("xenctl %s %s %s\n", command, name, usage);
+}
+
+/* For programs (tools/docs.sh): name, usage and help, and those of its parts, between tabs. */
+static void print_table(void)
+{
+	for (size_t i = 0; i < NR_COMMANDS; i++) {
+		print_row(commands[i].name, "", commands[i].usage, commands[i].help);
+		each_part(commands[i].name, print_part_row);
+	}
 }
 
 static void print_help(const struct command *c)
@@ -88,10 +155,15 @@ int cmd_help(int argc, char **argv)
 {
 	const struct command *c = argc > 1 ? find_command(argv[1]) : NULL;
 
+	if (argc == 2 && !strcmp(argv[1], "--table")) {
+		print_table();
+		return EXIT_SUCCESS;
+	}
 	if (argc > 1 && !c)
 		die("there is no command '%s'; see xenctl help", argv[1]);
 	if (c) {
 		print_help(c);
+		each_part(c->name, print_part);
 		return EXIT_SUCCESS;
 	}
 	printf("DOMAIN is a name or a number.\n");

@@ -13,6 +13,9 @@
 /* A subcommand: argv[0] is its name. Returns the exit status; 2 makes main print the usage. */
 typedef int command_fn(int argc, char **argv);
 #define EXIT_USAGE 2
+/* The commands of a command like net: name of number i and its usage; NULL: there are no more. */
+typedef const char *part_fn(size_t i, const char **usage);
+part_fn disk_part, vd_part, guest_part, net_part;
 
 command_fn cmd_create, cmd_destroy, cmd_shutdown, cmd_reboot, cmd_pause, cmd_unpause, cmd_list,
 	cmd_console, cmd_info, cmd_dmesg, cmd_disk, cmd_block_attach, cmd_block_detach,
