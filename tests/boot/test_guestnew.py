@@ -242,3 +242,172 @@ def debian_guest(name):
         host.must("xenctl vd undelete deb && xenctl vd delete deb --now")
         expect("free space", free_chunks(host), before)
         host.power_off()
+
+
+PARTITIONS = "label: gpt\nstart=2048, size=2048\nstart=4096, size=131072\n"
+
+
+def partitioned(path, kernel):
+    """An image with a GPT, whose second partition is a system with a kernel."""
+    folder = path + ".root"
+    os.makedirs(folder)
+    root = small_root()
+    root.add("./etc/shadow", "root::1:0:99999:7:::\n", mode=0o600)
+    root.add("./etc/inittab", INITTAB + "hvc0::respawn:/sbin/getty -L 115200 hvc0 vt100\n")
+    root.add("./etc/hostname", "imaged\n")
+    root.add("./boot", kind=tarfile.DIRTYPE)
+    with open(kernel, "rb") as file:
+        root.add("./boot/vmlinuz-6.99-test", file.read())
+    root.tar.close()
+    with tarfile.open(fileobj=io.BytesIO(root.bytes.getvalue())) as tar:
+        tar.extractall(folder)
+    subprocess.run(["mke2fs", "-q", "-t", "ext4", "-E", "offset=2097152", "-d", folder, path,
+                    "64M"], check=True)
+    shutil.rmtree(folder)
+    with open(path, "r+b") as image:
+        image.truncate(68 << 20)
+    subprocess.run(["/sbin/sfdisk", "-q", "--no-tell-kernel", "-w", "never", "-W", "never", path],
+                   input=PARTITIONS, text=True, check=True)
+
+
+@case("guest-image")
+def image_guest(name):
+    """A disk image with partitions: the kernel is found in one of them, and its root."""
+    files = folder_for(name)
+    partitioned(os.path.join(files, "disk.raw"), qemu.built("xenolinux.bz"))
+    with start(name, 300 << 20, files) as host:
+        prepare(host)
+        said = host.must("xenctl guest new im --image /mnt/disk.raw --memory 128 --vif none", 120)
+        says(said, "boots its own /boot/vmlinuz-6.99-test", "im: made")
+        says(host.must("xenctl guest kernel im"), "/boot/vmlinuz-6.99-test", "root=/dev/xvda2 ro")
+        host.send("xenctl create -c im\n")
+        host.wait("^imaged login: ")
+        host.send("root\n")
+        host.wait("# ")
+        host.send("stty columns 4000; PS1='guest:# ' exec sh\n")
+        host.prompt()
+        says(host.must("mount"), "/dev/root on / type ext4")
+        says(host.must("cat /proc/cmdline"), "root=/dev/xvda2")
+        end_guest(host, "im")
+        host.power_off()
+
+
+def refused_files(folder):
+    """Archives and images that are none, or are hostile."""
+    small_root().write(os.path.join(folder, "root.tar.gz"), ["gzip", "-c"])
+    with open(os.path.join(folder, "root.tar.gz"), "rb") as file:
+        whole = file.read()
+    parts = {"cut.tar.gz": whole[:len(whole) // 2], "text.tar": b"no archive\n" * 100,
+             "other.tar": b"BZh91AY&SY" + bytes(600), "disk.qcow2": b"QFI\xfb" + bytes(600),
+             "empty.tar": b"", "zeros.raw": bytes(1 << 20)}
+    for file, data in parts.items():
+        with open(os.path.join(folder, file), "wb") as out:
+            out.write(data)
+    small_root().add("../../outside", "x").write(os.path.join(folder, "dots.tar"))
+    Tar().add("usr/share/doc", "x").write(os.path.join(folder, "noroot.tar"))
+    small_root().add("var/data", os.urandom(40 << 20)).write(os.path.join(folder, "big.tar"))
+    (small_root().add("evil", kind=tarfile.SYMTYPE, link="/etc").add("evil/was-here", "x")
+     .add("up", kind=tarfile.SYMTYPE, link="../../../..").add("up/tmp/was-here", "x")
+     .add("/absolute", "x").add("dev/sda", kind=tarfile.BLKTYPE, devmajor=202, devminor=0)
+     .add("dev/mem", kind=tarfile.CHRTYPE, devmajor=1, devminor=1)
+     .add("etc/hostname", kind=tarfile.SYMTYPE, link="/../../../tmp/was-here")
+     .write(os.path.join(folder, "tricks.tar")))
+
+
+# What follows xenctl guest, and a part of the one line it is refused with.
+REFUSED = (
+    ("new g --root /mnt/cut.tar.gz", "g: reading the archive: "),
+    ("new g --root /mnt/cut.tar.gz --size 20M", "g: unpacking: "),
+    ("new g --root /mnt/text.tar", "/mnt/text.tar: not an archive"),
+    ("new g --root /mnt/other.tar", "it is bzip2"),
+    ("new g --root /mnt/empty.tar", "the file is empty"),
+    ("new g --root /mnt/none.tar", "/mnt/none.tar: No such file"),
+    ("new g --root /mnt", "/mnt: not a file"),
+    ("new g --root /mnt/dots.tar", "a name with '..' leads out of the root"),
+    ("new g --root /mnt/dots.tar --size 20M", "a name with '..' leads out of the root"),
+    ("new g --root /mnt/noroot.tar", "not the root of a system"),
+    ("new g --root /mnt/noroot.tar --size 20M", "not the root of a system"),
+    ("new g --root /mnt/big.tar --size 20M", "the disk is full"),
+    ("new g --root /mnt/root.tar.gz --size 1T", "no room"),
+    ("new g --root /mnt/root.tar.gz --memory much", "'much'"),
+    ("new g --root /mnt/root.tar.gz --ip 1.2.3", "ip"),
+    ("new g --root /mnt/root.tar.gz --kernel /none", "/none: No such file"),
+    ("new g --root /mnt/root.tar.gz --hostname a_b", "--hostname 'a_b'"),
+    ("new g --root /mnt/root.tar.gz --ssh-key hello", "no public key"),
+    ("new g/x --root /mnt/root.tar.gz", "'g/x' cannot be a guest's name"),
+    ("new demo1 --root /mnt/root.tar.gz", "there is /etc/xeno/demo1.cfg already"),
+    ("new taken --root /mnt/root.tar.gz", "there is a virtual disk of that name"),
+    ("new g --image /mnt/disk.qcow2", "it is qcow2"),
+    ("new g --image /mnt/root.tar.gz", "it is gzip"),
+    ("new g --image /mnt/zeros.raw --size 512K", "the image has 1048576 bytes"),
+    ("new g --image /mnt/zeros.raw", "neither partitions nor"),
+    ("new g --image /mnt/zeros.raw --password x", "an image is taken as it is"),
+    ("kernel nobody", "/etc/xeno/nobody.cfg: No such file"),
+    ("remove nobody --yes", "/etc/xeno/nobody.cfg: No such file"),
+)
+
+
+def nothing_left(host, before):
+    """As if it had never been."""
+    expect("free space and disks", free_chunks(host), before)
+    host.must("! ls /etc/xeno/g.cfg* 2>/dev/null && ! grep xvd[f-z] /proc/mounts && "
+              "! ls /sys/class/block | grep 'xvd[f-z]'")
+
+
+@case("guest-refused")
+def refused(name):
+    """Wrong and hostile input: one line that says what, and nothing is left behind."""
+    files = folder_for(name)
+    refused_files(files)
+    with start(name, 600 << 20, files) as host:
+        prepare(host)
+        host.must("xenctl vd create taken 1M")
+        before = free_chunks(host)
+        for command, part in REFUSED:
+            status, said = host.run(f"xenctl guest {command} >/dev/null", 120)
+            lines = [line for line in said.strip().splitlines()
+                     if "nothing of it is left behind" not in line]
+            if status != 1 or len(lines) != 1 or part not in lines[0]:
+                raise Failure(f"'{command}': {status}: {said.strip()[-300:]}")
+            nothing_left(host, before)
+        host.must("xenctl guest new g --root /mnt/tricks.tar --size 20M --password x", 60)
+        host.must("! ls /etc/was-here /tmp/was-here /absolute /tmp/hostname 2>/dev/null")
+        host.must("xenctl guest remove g --yes && xenctl vd undelete g && "
+                  "xenctl vd delete g --now")
+        nothing_left(host, before)
+        host.power_off()
+
+
+@case("guest-interrupted")
+def interrupted(name):
+    """Ctrl-C at any moment: nothing is left behind, and the next attempt succeeds."""
+    files = folder_for(name)
+    small_root().add("var/data", os.urandom(60 << 20)).write(os.path.join(files, "root.tar"))
+    with start(name, 600 << 20, files) as host:
+        prepare(host)
+        before = free_chunks(host)
+        stopped = 0
+        for tenths in (1, 3, 6, 9, 12, 16, 20, 25, 30, 40):
+            # The watcher of the clock is in the machine, so that its speed does not matter.
+            status, said = host.run(
+                f"(sleep {tenths / 10}; kill -INT $(pidof xenctl | tr ' ' '\\n' | sort -n | "
+                "head -1)) 2>/dev/null & xenctl guest new g --root /mnt/root.tar", 120)
+            if not status:
+                host.must("wait; xenctl guest remove g --yes && xenctl vd undelete g && "
+                          "xenctl vd delete g --now")
+            elif "interrupted" in said or "left behind" in said:
+                stopped += 1
+            else:
+                raise Failure(f"after {tenths / 10} s: {status}: {said.strip()[-300:]}")
+            host.must("wait")
+            nothing_left(host, before)
+        if stopped < 4:
+            raise Failure(f"only {stopped} of 10 attempts were interrupted")
+        host.send("xenctl guest new g --root /mnt/root.tar\n")
+        host.wait("unpacking: +[0-9]+%", 60)
+        host.send("\x03")
+        host.wait("g: unpacking: interrupted", 60)
+        host.prompt()
+        nothing_left(host, before)
+        host.must("xenctl guest new g --root /mnt/root.tar && xenctl create -n g", 120)
+        host.power_off()

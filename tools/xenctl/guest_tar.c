@@ -246,6 +246,7 @@ int tar_read(int fd, bool count, struct tar_sum *sum, tar_progress_fn *progress,
 	j.in = open_reader(&j, fd);
 	j.disk = count ? NULL : archive_write_disk_new();
 	if (!j.in || (!count && !j.disk)) {
+		archive_write_free(j.disk);
 		archive_read_free(j.in);
 		return -1;
 	}
