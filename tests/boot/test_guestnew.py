@@ -334,7 +334,7 @@ REFUSED = (
     ("new g --root /mnt/root.tar.gz --kernel /none", "/none: No such file"),
     ("new g --root /mnt/root.tar.gz --hostname a_b", "--hostname 'a_b'"),
     ("new g --root /mnt/root.tar.gz --ssh-key hello", "no public key"),
-    ("new g/x --root /mnt/root.tar.gz", "'g/x' cannot be a guest's name"),
+    ("new g/x --root /mnt/root.tar.gz", "'g/x' cannot be a name"),
     ("new demo1 --root /mnt/root.tar.gz", "there is /etc/xeno/demo1.cfg already"),
     ("new taken --root /mnt/root.tar.gz", "there is a virtual disk of that name"),
     ("new g --image /mnt/disk.qcow2", "it is qcow2"),
