@@ -9,6 +9,7 @@ import gzip
 import os
 import re
 import select
+import shutil
 import subprocess
 import time
 
@@ -29,6 +30,10 @@ class Failure(Exception):
 
 class StaleCode(Failure):
     """QEMU has run code that another processor had changed before, see Machine.wait()."""
+
+
+class BootDied(Failure):
+    """The machine ended, panicked or hung before its shell was there, see Machine.shell()."""
 
 
 class Skipped(Exception):
@@ -217,7 +222,13 @@ class Machine:
     def shell(self, role, limit=180):
         """Wait until the root is up as domain 0, guest or native, and for its shell.
         The terminal is made wide, or the shell would fold what is typed."""
-        self.wait(rf"^xeno: {role} ready$", limit)
+        try:
+            self.wait(rf"^xeno: {role} ready$", limit)
+        except StaleCode:
+            raise
+        except Failure as why:
+            shutil.copy(self.log.name, self.log.name + ".died")
+            raise BootDied(str(why)) from None
         self.prompt()
         self.send("stty columns 4000\n")
         self.prompt()
