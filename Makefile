@@ -95,14 +95,15 @@ build/grub: installer/mkgrub.sh | deps
 	$(Q)installer/mkgrub.sh $@
 
 build/dom0.img: $(OVERLAY) build/xenctl build/diskkernel build/demo.img build/demo-disk.img \
-		build/xenolinux.bz build/xeno.gz build/grub $(INSTALLER) installer/xeno-install
+		build/xenolinux.bz build/xeno.gz build/grub $(INSTALLER) installer/xeno-install README.CD
 	@echo '  ROOT    $@'
 	$(Q)rootfs/build.sh -o $@ -c $(GEN_CPIO) -p build/xenctl=/usr/bin/xenctl \
 		-p build/diskkernel=/usr/lib/xeno/diskkernel \
 		$(DISK_TOOLS) $(SSH_TOOLS) $(INSTALL_TOOLS) \
 		-r build/xenolinux.bz=/usr/lib/xeno/xenolinux \
 		-r build/demo.img=/usr/lib/xeno/demo.img \
-		-r build/demo-disk.img=/usr/lib/xeno/demo-disk.img rootfs/overlay rootfs/dom0
+		-r build/demo-disk.img=/usr/lib/xeno/demo-disk.img -r README.CD=/README.CD \
+		rootfs/overlay rootfs/dom0
 
 CD := build/xeno.gz build/xenolinux.bz build/dom0.img README.CD
 

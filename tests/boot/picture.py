@@ -114,17 +114,27 @@ def why_not(machine, image, words):
     return None
 
 
+def at_rest(image, before):
+    """Nothing but a cursor has changed since."""
+    return (before and image.width == before.width and image.height == before.height and
+            sum(one != other for one, other in zip(image.rows(), before.rows())) <= LINE)
+
+
 def picture(machine, name, words=(), limit=30):
-    """Write build/pictures/NAME.png as soon as the screen shows what it should."""
+    """Write build/pictures/NAME.png as soon as the screen shows what it should, all of it."""
     end = time.monotonic() + limit
+    before = None
     while True:
         image = screen(machine)
         why = why_not(machine, image, words)
+        if not why and not at_rest(image, before):
+            why = "not at rest"
         if not why:
             break
         if time.monotonic() > end:
             write_png(os.path.join(PICTURES, f"{name}-failed.png"), image)
             raise Failure(f"the screen is {why} (pictures/{name}-failed.png)")
-        time.sleep(0.5)
+        before = image
+        time.sleep(1)
     write_png(os.path.join(PICTURES, f"{name}.png"), image)
     return image
