@@ -157,18 +157,26 @@ static void hash_password(const char *password)
 		die("--password: mkpasswd has failed");
 }
 
+/* From the keyboard without echo, or the first line of what is no terminal. */
+static const char *read_password(char *line, size_t size)
+{
+	char *typed = isatty(STDIN_FILENO) ? getpass("Password of root in the guest: ") :
+					     fgets(line, (int)size, stdin);
+
+	if (!typed)
+		die("--password: no line on standard input");
+	typed[strcspn(typed, "\n")] = 0;
+	return typed;
+}
+
 static void take_password(const char *password)
 {
 	char line[256];
 
 	if (!password)
 		return;
-	if (!strcmp(password, "-")) {
-		if (!fgets(line, sizeof(line), stdin))
-			die("--password: no line on standard input");
-		line[strcspn(line, "\n")] = 0;
-		password = line;
-	}
+	if (!strcmp(password, "-"))
+		password = read_password(line, sizeof(line));
 	for (const char *c = password; *c; c++)
 		if (iscntrl((unsigned char)*c))
 			die("--password: it has control characters");
