@@ -30,10 +30,11 @@ DISK_TOOLS := $(foreach t,mke2fs e2fsck resize2fs sfdisk,-p /usr/sbin/$(t)=/sbin
 	-l mke2fs=/sbin/mkfs.ext4 -l e2fsck=/sbin/fsck.ext4
 SSH_TOOLS := -p /usr/sbin/dropbear=/sbin/dropbear -p /usr/bin/dropbearkey=/bin/dropbearkey
 # The installer: its scripts, a dialog program with its terminals, GRUB's images, the hypervisor.
-INSTALLER := $(filter-out installer/mkgrub.sh installer/xeno-install,$(wildcard installer/*))
-TERMINALS := l/linux v/vt100 v/vt220 x/xterm
+INSTALLER := $(filter-out installer/mk% installer/xeno-install,$(wildcard installer/*))
+TERMINALS := v/vt100 v/vt220 x/xterm
 INSTALL_TOOLS := -p installer/xeno-install=/usr/sbin/xeno-install -p /usr/bin/dialog=/usr/bin/dialog \
 	$(foreach f,$(INSTALLER),-p $(f)=/usr/lib/xeno/$(f)) \
+	-r build/terminal=/lib/terminfo/l/linux \
 	$(foreach t,$(TERMINALS),-r /lib/terminfo/$(t)=/lib/terminfo/$(t)) \
 	$(foreach f,boot.img core.img BOOTX64.EFI.xz,-r build/grub/$(f)=/usr/lib/xeno/grub/$(f)) \
 	-r build/xeno.gz=/usr/lib/xeno/xeno.gz
@@ -94,8 +95,13 @@ build/grub: installer/mkgrub.sh | deps
 	@echo '  GRUB    $@'
 	$(Q)installer/mkgrub.sh $@
 
+build/terminal: installer/mkterm.sh | deps
+	@echo '  TERM    $@'
+	$(Q)installer/mkterm.sh $@
+
 build/dom0.img: $(OVERLAY) build/xenctl build/diskkernel build/demo.img build/demo-disk.img \
-		build/xenolinux.bz build/xeno.gz build/grub $(INSTALLER) installer/xeno-install README.CD
+		build/xenolinux.bz build/xeno.gz build/grub build/terminal $(INSTALLER) \
+		installer/xeno-install README.CD
 	@echo '  ROOT    $@'
 	$(Q)rootfs/build.sh -o $@ -c $(GEN_CPIO) -p build/xenctl=/usr/bin/xenctl \
 		-p build/diskkernel=/usr/lib/xeno/diskkernel \

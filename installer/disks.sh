@@ -120,13 +120,21 @@ quoted()
 	[ -z "$1" ] || printf ' "%s"' "$1"
 }
 
+# Print the names of the virtual disks on a XenoDisk: the first column of a table with a heading, and
+# below it a line about the whole.
+virtual_disks()
+{
+	names=$(xenctl vd list --on "$1" 2>/dev/null | awk 'NR > 1 && $1 !~ /:$/ { printf " %s", $1 }')
+	[ -z "$names" ] || printf ', virtual disks:%.60s' "$names"
+}
+
 # Print what a device has on it, as far as we know it.
 contents()
 {
 	if [ "$(read_hex "$1" 1080 2)" = 53ef ]; then
 		echo "ext2, ext3 or ext4$(quoted "$(head -c 1160 "$1" | tail -c 16 | tr -cd '!-~')")"
 	elif xenodisk_at "$1" 0; then
-		echo "XenoDisk"
+		echo "XenoDisk$(virtual_disks "$1")"
 	elif [ "$(read_hex "$1" 4086 10)" = 53574150535041434532 ]; then
 		echo "swap"
 	elif [ "$(read_hex "$1" 82 3)" = 464154 ] || [ "$(read_hex "$1" 54 3)" = 464154 ]; then
