@@ -59,6 +59,10 @@ static const struct command {
 	  "take an interface back when the domain lets go of it; --force: now",
 	  cmd_network_detach },
 	{ "network-list", "[--json] DOMAIN", "show the interfaces of a domain", cmd_network_list },
+	{ "demo", "[list [--json]] | [start] NAME | measure NAME [--json] | stop [NAME]",
+	  "list the demos of /etc/xeno/demos, start one, end one or all;\n"
+	  "measure: what the guests of one with limits do without them and with them",
+	  cmd_demo },
 	{ "help", "[COMMAND|--table]",
 	  "show this, or how to use one command; --table: all, for programs", cmd_help },
 };
@@ -69,10 +73,8 @@ static const struct {
 	const char *name;
 	part_fn *part;
 } families[] = {
-	{ "disk", disk_part },
-	{ "vd", vd_part },
-	{ "guest", guest_part },
-	{ "net", net_part },
+	{ "disk", disk_part }, { "vd", vd_part },     { "guest", guest_part },
+	{ "net", net_part },   { "demo", demo_part },
 };
 #define NR_FAMILIES (sizeof(families) / sizeof(families[0]))
 
