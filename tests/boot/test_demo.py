@@ -1,9 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """The demo guests of the CD."""
+import http.client
 import json
 import os
 import re
+import socket
 import time
+import urllib.request
 
 import qemu
 from cases import case
@@ -210,6 +213,44 @@ def demo_disk(name):
         machine.send("\x1d")
         machine.prompt()
         machine.must("xenctl demo stop", 120)
+        machine.power_off()
+
+
+def free_port():
+    """One of this machine that nobody listens on now."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return listener.getsockname()[1]
+
+
+def page(machine, port, limit=120):
+    """The page behind a port of this machine, once its server has started."""
+    end = time.monotonic() + limit
+    while time.monotonic() < end:
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=10) as answer:
+                return answer.read().decode()
+        except (OSError, http.client.HTTPException):
+            machine.must("sleep 1")
+    raise Failure(f"no page within {limit} s")
+
+
+@case("demo-web")
+def demo_web(name):
+    """With a card the demo serves its page to the world outside, until it is stopped."""
+    port = free_port()
+    card = ["-netdev", f"user,id=n,hostfwd=tcp:127.0.0.1:{port}-:8080",
+            "-device", "virtio-net-pci,netdev=n,romfile="]
+    with Machine(name, qemu.multiboot("nic"), cpus=1, extra=card) as machine:
+        machine.shell("dom0")
+        # Its message comes between a command and its output, or before the shell.
+        machine.must("until ip -4 addr show eth0 | grep -q inet; do sleep 0.2; done; sleep 2", 120)
+        expect("ready", listed(machine)["web"]["ready"], True)
+        machine.must("xenctl demo web", 120)
+        if "demo-web" not in page(machine, port):
+            raise Failure("the page is not demo-web's")
+        machine.must("xenctl demo stop web", 120)
+        expect("domains", domains(machine), [])
         machine.power_off()
 
 
