@@ -38,6 +38,7 @@ INSTALL_TOOLS := -p installer/xeno-install=/usr/sbin/xeno-install -p /usr/bin/di
 	$(foreach t,$(TERMINALS),-r /lib/terminfo/$(t)=/lib/terminfo/$(t)) \
 	$(foreach f,boot.img core.img BOOTX64.EFI.xz,-r build/grub/$(f)=/usr/lib/xeno/grub/$(f)) \
 	-r build/xeno.gz=/usr/lib/xeno/xeno.gz
+TIME_TOOLS := -p /usr/sbin/ntpd=/sbin/ntpd -f build/timezones=/usr/lib/xeno/timezones
 GEN_CPIO := build/linux/obj/usr/gen_init_cpio
 
 .PHONY: help all run iso check soak lint bench clean deps hypervisor kernel root tools FORCE
@@ -99,13 +100,16 @@ build/terminal: installer/mkterm.sh | deps
 	@echo '  TERM    $@'
 	$(Q)installer/mkterm.sh $@
 
+build/timezones: mk/timezones.sh | deps
+	$(Q)mk/timezones.sh $@
+
 build/dom0.img: $(OVERLAY) build/xenctl build/diskkernel build/demo.img build/demo-disk.img \
-		build/xenolinux.bz build/xeno.gz build/grub build/terminal $(INSTALLER) \
+		build/xenolinux.bz build/xeno.gz build/grub build/terminal build/timezones $(INSTALLER) \
 		installer/xeno-install README.CD
 	@echo '  ROOT    $@'
 	$(Q)rootfs/build.sh -o $@ -c $(GEN_CPIO) -p build/xenctl=/usr/bin/xenctl \
 		-p build/diskkernel=/usr/lib/xeno/diskkernel \
-		$(DISK_TOOLS) $(SSH_TOOLS) $(INSTALL_TOOLS) \
+		$(DISK_TOOLS) $(SSH_TOOLS) $(INSTALL_TOOLS) $(TIME_TOOLS) \
 		-r build/xenolinux.bz=/usr/lib/xeno/xenolinux \
 		-r build/demo.img=/usr/lib/xeno/demo.img \
 		-r build/demo-disk.img=/usr/lib/xeno/demo-disk.img -r README.CD=/README.CD \

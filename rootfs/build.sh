@@ -18,6 +18,7 @@ usage()
 	  -c GEN_INIT_CPIO  the kernel's archive writer
 	  -p PROGRAM=PATH   put an executable at PATH, and the libraries that it needs
 	  -l TARGET=PATH    make a symbolic link at PATH
+	  -f FILE=PATH      put a file at PATH
 	  -r FILE=PATH      put a file at PATH as it is, outside the packed part
 	  TREE...           overlay trees, copied to / in this order
 	END
@@ -64,6 +65,7 @@ list_tree()
 	while read -r file; do
 		mode=644
 		[ ! -x "$1$file" ] || mode=755
+		[ "$file" != /etc/shadow ] || mode=600
 		echo "file $file $1$file $mode 0 0"
 	done <"$work/files"
 }
@@ -113,6 +115,8 @@ build()
 		# shellcheck disable=SC2086
 		list_libraries $programs
 		# shellcheck disable=SC2086
+		list_pairs 644 $files
+		# shellcheck disable=SC2086
 		list_links $links
 		list_busybox
 		for tree; do
@@ -130,12 +134,13 @@ build()
 	mv "$work/image" "$image"
 }
 
-image='' cpio='' programs='' raws='' links=''
-while getopts o:c:p:l:r:h option; do
+image='' cpio='' programs='' files='' raws='' links=''
+while getopts o:c:p:f:l:r:h option; do
 	case $option in
 	o) image=$OPTARG ;;
 	c) cpio=$OPTARG ;;
 	p) programs="$programs $OPTARG" ;;
+	f) files="$files $OPTARG" ;;
 	l) links="$links $OPTARG" ;;
 	r) raws="$raws $OPTARG" ;;
 	h) usage; exit 0 ;;

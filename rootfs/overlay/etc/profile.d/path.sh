@@ -3,3 +3,5 @@
 export PATH=/sbin:/bin:/usr/sbin:/usr/bin
 export HOME=/root
 export PAGER=more
+# Sessions of a login begin without it.
+[ ! -r /run/xeno/timezone ] || . /run/xeno/timezone

@@ -62,6 +62,46 @@ boot_flag()
 	grep -qw -- "$1" /proc/cmdline
 }
 
+# True if the kernel has mounted / from a disk, which nobody has made writable yet.
+root_is_read_only()
+{
+	awk '$2 == "/" { type = $3; options = $4 }
+		END { exit !(type != "rootfs" && options ~ /^ro(,|$)/) }' /proc/mounts
+}
+
+# Print the device that / is on: /proc/mounts knows it as /dev/root.
+root_device()
+{
+	number=0x$(stat -c %D /)
+	major=$((number >> 8 & 0xfff)) minor=$((number & 0xff | number >> 12 & 0xfff00))
+	node=$(readlink "/sys/dev/block/$major:$minor") && echo "/dev/${node##*/}"
+}
+
+# A message on all consoles.
+say()
+{
+	for tty in $(message_ttys); do
+		echo "xeno: $*" >"/dev/$tty"
+	done
+}
+
+# True if root can log in with a password.
+root_has_password()
+{
+	grep -q '^root:[^:*!]' /etc/shadow 2>/dev/null
+}
+
+# Print the name of the machine when the boot line has none: domain 0's is a setting.
+own_name()
+{
+	name=''
+	if [ -r /etc/xeno/system.sh ]; then
+		. /etc/xeno/system.sh
+		name=$(system_get hostname)
+	fi
+	echo "${name:-xeno}"
+}
+
 # Print init's table. xeno.cmd="..." runs a command once everything is up and
 # powers off afterwards; with xeno.stay the shells follow instead.
 boot_inittab()
@@ -73,13 +113,13 @@ boot_inittab()
 		echo "::wait:/etc/init.d/boot-command"
 		boot_flag xeno.stay || return 0
 	fi
-	shell=/bin/sh
+	shell=/etc/init.d/terminal
 	if boot_value xeno.install >/dev/null; then
 		echo "::wait:/usr/lib/xeno/installer/unattended"
 	elif boot_flag xeno.install; then
 		shell=/usr/lib/xeno/installer/console
 	fi
 	for tty in $(shell_ttys); do
-		echo "$tty::respawn:-$shell"
+		echo "$tty::respawn:-$shell $tty"
 	done
 }
