@@ -25,7 +25,10 @@ static const struct command {
 	  "-l only shows what was printed",
 	  cmd_console },
 	{ "info", "[--json]", "show the machine: processors, memory, scheduler", cmd_info },
-	{ "dmesg", "", "show the hypervisor's log", cmd_dmesg },
+	{ "dmesg", "[-o FILE]",
+	  "show the hypervisor's log; -o appends it to FILE, and what is added later,\n"
+	  "until it is killed; a full FILE becomes FILE.0",
+	  cmd_dmesg },
 	{ "disk", "list [--json] | init [--chunk SIZE] [--force] DEVICE",
 	  "list: show the drives, their health and who uses what of them;\n"
 	  "init: make a partition or a drive space for virtual disks (a XenoDisk)",
@@ -63,6 +66,10 @@ static const struct command {
 	  "list the demos of /etc/xeno/demos, start one, end one or all;\n"
 	  "measure: what the guests of one with limits do without them and with them",
 	  cmd_demo },
+	{ "support", "[FILE]",
+	  "pack the state and the logs of this machine for a report of a fault, without\n"
+	  "its passwords and keys; FILE: a .tar.gz",
+	  cmd_support },
 	{ "help", "[COMMAND|--table]",
 	  "show this, or how to use one command; --table: all, for programs", cmd_help },
 };

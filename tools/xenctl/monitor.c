@@ -3,13 +3,15 @@
  * The watcher of a domain: a process that looks twice a second whether the domain has
  * stopped, and then does what its configuration says. It keeps nothing that matters: when
  * it is killed, the domain runs on and a stopped one waits for xenctl destroy. It ends when
- * the domain is gone. Its messages go to /var/log/xenctl.log.
+ * the domain is gone. Its messages go to /var/log/xenctl.log, and what the domain prints to
+ * /var/log/guests/NAME.log.
  */
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -17,14 +19,23 @@
 
 #include "builder.h"
 #include "hyp.h"
+#include "logfile.h"
 #include "nets.h"
 #include "xenctl.h"
 
 #define LOG_FILE "/var/log/xenctl.log"
+#define CONSOLE_DIR "/var/log/guests"
+/* While it is there the machine stops: nothing starts again. */
+#define STOPPING "/run/xeno/stopping"
 #define POLL_US 500000
 #define RESTART_SECONDS 5 /* at least between two starts */
 
-static uint64_t chosen_action(const struct guest_cfg *g, const struct xeno_ctl_info *info)
+struct console_log {
+	struct logfile file;
+	uint64_t pos;
+};
+
+static uint64_t configured_action(const struct guest_cfg *g, const struct xeno_ctl_info *info)
 {
 	if (info->flags & XENO_DOMF_CRASHED)
 		return g->on_crash;
@@ -40,8 +51,16 @@ static uint64_t chosen_action(const struct guest_cfg *g, const struct xeno_ctl_i
 	return ACTION_PRESERVE;
 }
 
+static uint64_t chosen_action(const struct guest_cfg *g, const struct xeno_ctl_info *info)
+{
+	uint64_t action = configured_action(g, info);
+
+	return action == ACTION_RESTART && !access(STOPPING, F_OK) ? ACTION_DESTROY : action;
+}
+
 /* Waits for the domain to stop. False: it is gone, or another has its number. */
-static bool wait_for_stop(uint16_t domid, const struct guest_cfg *g, struct xeno_ctl_info *info)
+static bool wait_for_stop(uint16_t domid, const struct guest_cfg *g, struct xeno_ctl_info *info,
+			  struct console_log *log)
 {
 	for (;; usleep(POLL_US)) {
 		int err = hyp_info(domid, info);
@@ -54,6 +73,7 @@ static bool wait_for_stop(uint16_t domid, const struct guest_cfg *g, struct xeno
 		}
 		if (memcmp(info->uuid, g->uuid, sizeof(g->uuid)) || info->flags & XENO_DOMF_DYING)
 			return false;
+		logfile_follow(&log->file, XENO_CTL_CONSOLE_READ, domid, &log->pos);
 		if (info->flags & XENO_DOMF_SHUTDOWN)
 			return true;
 	}
@@ -79,17 +99,29 @@ static int start_again(struct guest_cfg *g, uint16_t *domid)
 	return -1;
 }
 
+static void open_console_log(struct console_log *log, const char *name)
+{
+	char path[sizeof(CONSOLE_DIR "/.log") + GUEST_NAME_MAX];
+
+	mkdir(CONSOLE_DIR, 0750);
+	snprintf(path, sizeof(path), CONSOLE_DIR "/%s.log", name);
+	logfile_init(&log->file, path, LOGFILE_LIMIT);
+}
+
 static void watch(uint16_t domid, struct guest_cfg *g)
 {
 	struct xeno_ctl_info info;
+	struct console_log log;
 
+	open_console_log(&log, g->name);
 	for (;;) {
 		time_t started = time(NULL);
 		uint64_t action;
 		bool vifs;
 		int err;
 
-		if (!wait_for_stop(domid, g, &info))
+		log.pos = 0;
+		if (!wait_for_stop(domid, g, &info, &log))
 			return;
 		action = chosen_action(g, &info);
 		report("domain %u stopped: %s%s%s; %s", domid, state_name(&info),
