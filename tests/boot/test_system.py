@@ -195,7 +195,7 @@ def system_login(name):
         host.must("echo kept >/root/note")
         # More than two files may have: the older ones go.
         host.must("for i in 1 2 3 4; do yes 0123456789abcdefghijklmnopqrstuvwxyz | head -n 3500 | "
-                  "logger -t fill; until [ -e /var/log/messages ]; do sleep 1; logger more; done; "
+                  "logger -t fill; sleep 1.5; "
                   "/etc/init.d/logs turn; done; sleep 1.5; logger -t fill last; sleep 1", 120)
         found = host.must("ls /var/log").split()
         if not {"messages", "messages.0", "messages.1", "messages.2", "xeno.log"} <= set(found) or \
@@ -214,7 +214,8 @@ def system_login(name):
         host.must("grep -h 'fill: last' /var/log/messages*")
         # What fills up by itself is turned over by itself.
         host.must("yes 0123456789abcdefghijklmnopqrstuvwxyz | head -n 9000 | logger -t fill; "
-                  "sleep 12; [ $(stat -c %s /var/log/messages) -lt 262144 ]", 60)
+                  "until [ $(stat -c %s /var/log/messages) -lt 262144 ]; do sleep 1; done; "
+                  "[ $(stat -c %s /var/log/messages.0) -gt 262143 ]", 120)
         off(host)
     check_clean(name)
 

@@ -20,8 +20,7 @@ part_fn disk_part, vd_part, guest_part, net_part, demo_part;
 command_fn cmd_create, cmd_destroy, cmd_shutdown, cmd_reboot, cmd_pause, cmd_unpause, cmd_list,
 	cmd_console, cmd_info, cmd_dmesg, cmd_disk, cmd_block_attach, cmd_block_detach,
 	cmd_block_list, cmd_block_set, cmd_guest, cmd_disk_init, cmd_vd, cmd_net,
-	cmd_network_attach, cmd_network_detach, cmd_network_list, cmd_demo,
-	cmd_support, cmd_help;
+	cmd_network_attach, cmd_network_detach, cmd_network_list, cmd_demo, cmd_support, cmd_help;
 
 /* One line on standard error, "xenctl: ..." in front. */
 void report(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
