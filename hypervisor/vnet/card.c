@@ -4,7 +4,8 @@
  * that cannot. For these, large TCP frames are cut, checksums completed, and what may not
  * be kept is copied, into frames of the router's own. There is a fixed number of them, of which
  * some are left to its answers; without a free one a frame is lost. They wait for cards, not for
- * guests, who could keep them from others.
+ * guests, who could keep them from others. While a card that cannot cut holds most of them,
+ * guests' rings wait with their large frames (vnet_own_room()).
  *
  * Frames for a neighbour whose MAC is asked for wait here, not many and not long.
  */
@@ -14,11 +15,12 @@
 
 #define OWN_FRAMES 64 /* and for each card: */
 #define OWN_PER_CARD 128
-#define OWN_ANSWERS 16	/* not for copies and parts */
-#define PAYLOAD 1536	/* of an own frame */
-#define MOST_CUT 128	/* frames that one is cut into */
-#define MOST_WAITING 32 /* for neighbours of a card */
-#define MOST_OF_ONE 8	/* of them from one sender */
+#define OWN_PER_CUT_CARD 448 /* one that cannot cut frames of TCP */
+#define OWN_ANSWERS 16	     /* not for copies and parts */
+#define PAYLOAD 1536	     /* of an own frame */
+#define MOST_CUT 128	     /* frames that one is cut into */
+#define MOST_WAITING 32	     /* for neighbours of a card */
+#define MOST_OF_ONE 8	     /* of them from one sender */
 #define WAIT_TIME SECONDS(2)
 #define TCP_FIN_PSH 0x09
 #define TCP_CWR 0x80
@@ -32,6 +34,7 @@ struct own_frame {
 static struct spinlock own_lock = SPINLOCK_INIT(RANK_LEAF, "frames");
 static struct own_frame *own_free;
 static unsigned int own_nr_free;
+static bool own_cut; /* there is such a card */
 
 /* Of each card, from boot on: its port, and what it lends us while it hands on a frame. */
 static struct {
@@ -76,6 +79,11 @@ void vnet_own_put(struct vnet_frame *f)
 	own_free = o;
 	own_nr_free++;
 	spin_unlock(&own_lock);
+}
+
+bool vnet_own_room(unsigned int parts)
+{
+	return !own_cut || READ_ONCE(own_nr_free) >= parts + OWN_ANSWERS;
 }
 
 /* Its pieces: head bytes in h, the rest in payload. */
@@ -402,8 +410,12 @@ static void receive(struct nic *n, const void *frame, unsigned int len, bool sum
 
 void vnet_cards_init(void)
 {
-	unsigned int nr = OWN_FRAMES + OWN_PER_CARD * nic_count();
+	unsigned int nr = OWN_FRAMES;
 
+	for (unsigned int i = 0; i < nic_count(); i++) {
+		own_cut |= !nic_get(i)->can_tso4;
+		nr += nic_get(i)->can_tso4 ? OWN_PER_CARD : OWN_PER_CUT_CARD;
+	}
 	for (unsigned int i = 0; i < nr; i++) {
 		struct own_frame *o = hyp_alloc(sizeof(*o));
 

@@ -33,6 +33,7 @@
 #define ETH_HEADER 14
 #define GSO_LEAST 48		 /* payload of a cut frame */
 #define LIMIT_PAUSE MILLISECS(1) /* at least so long a held frame waits */
+#define MOST_WAITS 20		 /* such pauses, for what a frame may be cut into */
 
 static struct ring_header *head(const struct vif_ring *r)
 {
@@ -499,6 +500,7 @@ static void restart(struct vif_frame *q)
 {
 	q->nr_ids = q->nr_extra = q->pinned = 0;
 	q->bad = q->paid = false;
+	q->waits = 0;
 	q->f.tx.gso_size = 0;
 }
 
@@ -514,6 +516,22 @@ static bool within_limits(struct vif *v, struct vif_frame *q)
 	wait = q->paid ? vnet_bucket_wait(&v->packets, 1) :
 			 vnet_bucket_wait(&v->bytes, q->f.tx.len);
 	timer_set(&v->held_timer, t + max(wait, LIMIT_PAUSE));
+	return false;
+}
+
+/*
+ * There are frames that q can be cut into. Where it goes is not known yet: so this is
+ * asked of all large frames, and not for long, or a card that hangs would hold up what is
+ * between guests.
+ */
+static bool has_room(struct vif *v, struct vif_frame *q)
+{
+	const struct nic_tx *t = &q->f.tx;
+
+	if (!t->gso_size || vnet_own_room(t->len / t->gso_size + 1) || q->waits == MOST_WAITS)
+		return true;
+	q->waits++;
+	timer_set(&v->held_timer, now() + LIMIT_PAUSE);
 	return false;
 }
 
@@ -568,7 +586,7 @@ static struct vif_frame *next_frame(struct vif *v)
 		}
 	}
 	v->held = NULL;
-	if (q->bad || within_limits(v, q))
+	if (q->bad || (has_room(v, q) && within_limits(v, q)))
 		return q;
 	v->held = q;
 	v->port->stats.held += !again;

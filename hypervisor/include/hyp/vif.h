@@ -30,8 +30,9 @@ struct vif_frame {
 	struct vnet_frame f;
 	struct vif_frame *next; /* free ones */
 	uint8_t nr_ids, nr_extra, pinned;
-	bool bad;  /* to be answered as an error */
-	bool paid; /* the limit of bytes allows it */
+	bool bad;      /* to be answered as an error */
+	bool paid;     /* the limit of bytes allows it */
+	uint8_t waits; /* how often it has, for frames to be cut into */
 	uint16_t ids[NETIF_MAX_SLOTS];
 	grant_ref_t refs[NETIF_MAX_SLOTS];
 	mfn_t mfn[NETIF_MAX_SLOTS];
@@ -174,6 +175,8 @@ bool vnet_guest_send(struct vnet_port *p, struct vnet_frame *f, struct vnet_batc
 /* A frame of the router's own: len bytes at data, at most VNET_HEAD. NULL: there is none free. */
 struct vnet_frame *vnet_own_get(const uint8_t *data, unsigned int len);
 void vnet_own_put(struct vnet_frame *f);
+/* False: a frame that some card needs cut into so many should wait a little. Any context. */
+bool vnet_own_room(unsigned int parts);
 /* Frames that wait for the neighbour with that address get its MAC, and go to ready. Router locked. */
 void vnet_card_release(struct vnet_port *p, uint32_t addr, uint64_t mac, struct list *ready);
 /* They are sent: as vnet_card_send(), but that no caller has them. */
