@@ -39,6 +39,14 @@ INSTALL_TOOLS := -p installer/xeno-install=/usr/sbin/xeno-install -p /usr/bin/di
 	$(foreach f,boot.img core.img BOOTX64.EFI.xz,-r build/grub/$(f)=/usr/lib/xeno/grub/$(f)) \
 	-r build/xeno.gz=/usr/lib/xeno/xeno.gz
 TIME_TOOLS := -p /usr/sbin/ntpd=/sbin/ntpd -f build/timezones=/usr/lib/xeno/timezones
+# Debian's installer of its own, which needs no Perl here: pkgdetails is ours.
+KEYRING := /usr/share/keyrings/debian-archive-keyring.gpg
+DEBOOTSTRAP := -p build/debootstrap=/usr/sbin/debootstrap -p /usr/bin/gpgv=/usr/bin/gpgv \
+	$(foreach f,functions scripts/debian-common scripts/sid,-p \
+		/usr/share/debootstrap/$(f)=/usr/share/debootstrap/$(f)) \
+	$(foreach s,bullseye bookworm trixie forky stable testing unstable,-l \
+		sid=/usr/share/debootstrap/scripts/$(s)) \
+	-r $(KEYRING)=$(KEYRING)
 GEN_CPIO := build/linux/obj/usr/gen_init_cpio
 
 .PHONY: help all run iso check soak lint bench clean deps hypervisor kernel root tools FORCE
@@ -77,6 +85,12 @@ build/xenctl: FORCE | deps
 
 build/diskkernel: build/xenctl ;
 
+# BusyBox's chroot would start BusyBox's dpkg for dpkg; a path makes it the new root's.
+build/debootstrap: Makefile | deps
+	$(Q)sed 's|CHROOT_CMD="chroot \\"$$TARGET\\""|CHROOT_CMD="chroot \\"$$TARGET\\" /usr/bin/env"|' \
+		/usr/sbin/debootstrap >$@
+	$(Q)grep -q 'chroot .*/usr/bin/env"$$' $@
+
 # The ELF image and the archive writer come with the bzImage.
 build/xenolinux.bz: $(PATCHES) mk/kernel.sh | deps
 	$(Q)mk/kernel.sh
@@ -103,12 +117,12 @@ build/terminal: installer/mkterm.sh | deps
 build/timezones: mk/timezones.sh | deps
 	$(Q)mk/timezones.sh $@
 
-build/dom0.img: $(OVERLAY) build/xenctl build/diskkernel build/demo.img build/demo-disk.img \
-		build/xenolinux.bz build/xeno.gz build/grub build/terminal build/timezones $(INSTALLER) \
-		installer/xeno-install README.CD
+build/dom0.img: $(OVERLAY) build/xenctl build/diskkernel build/debootstrap build/demo.img \
+		build/demo-disk.img build/xenolinux.bz build/xeno.gz build/grub build/terminal \
+		build/timezones $(INSTALLER) installer/xeno-install README.CD
 	@echo '  ROOT    $@'
 	$(Q)rootfs/build.sh -o $@ -c $(GEN_CPIO) -p build/xenctl=/usr/bin/xenctl \
-		-p build/diskkernel=/usr/lib/xeno/diskkernel \
+		-p build/diskkernel=/usr/lib/xeno/diskkernel $(DEBOOTSTRAP) \
 		$(DISK_TOOLS) $(SSH_TOOLS) $(INSTALL_TOOLS) $(TIME_TOOLS) \
 		-r build/xenolinux.bz=/usr/lib/xeno/xenolinux \
 		-r build/demo.img=/usr/lib/xeno/demo.img \

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Guests of a distribution's root: xenctl guest new, kernels on guests' own disks, and back."""
+import http.server
 import io
 import json
 import os
@@ -7,6 +8,7 @@ import re
 import shutil
 import subprocess
 import tarfile
+import threading
 
 import qemu
 from cases import case
@@ -410,4 +412,77 @@ def interrupted(name):
         host.prompt()
         nothing_left(host, before)
         host.must("xenctl guest new g --root /mnt/root.tar && xenctl create -n g", 120)
+        host.power_off()
+
+
+class Mirror(http.server.BaseHTTPRequestHandler):
+    """A mirror whose release nobody has signed."""
+
+    def do_GET(self):  # noqa: N802 (the library's name)
+        """Only the release is there."""
+        found = self.path.endswith("Release") and "gpg" not in self.path
+        self.send_response(200 if found else 404)
+        self.end_headers()
+        self.wfile.write(b"Origin: Debian\nSuite: bookworm\n" if found else b"")
+
+    def log_message(self, *args):  # pylint: disable=arguments-differ
+        """Silence."""
+
+
+def networked(name, size):
+    """A machine with a XenoDisk and a network card."""
+    args = drive(name, size) + ["-netdev", "user,id=n", "-device", "virtio-net-pci,netdev=n"]
+    return Machine(name, qemu.multiboot(xeno_args="nic"), extra=args, memory=1024, limit=600)
+
+
+def has_address(host):
+    """Domain 0's shell, with its address, and a XenoDisk."""
+    host.shell("dom0")
+    host.must("xenctl disk init /dev/xvda")
+    host.must("for i in $(seq 60); do ip route | grep -q default && break; sleep 1; done; "
+              "ip route | grep default", 90)
+
+
+@case("guest-mirror")
+def mirror(name):
+    """A mirror that is not there, and one with a release that Debian has not signed."""
+    server = http.server.HTTPServer(("127.0.0.1", 0), Mirror)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    with networked(name, 3 << 30) as host:
+        has_address(host)
+        before = free_chunks(host)
+        for options, part in (
+                ("nosuch", "this debootstrap does not know it"),
+                ("bookworm --mirror 'http://10.0.2.2/;x'", "--mirror"),
+                ("bookworm --mirror http://10.0.2.2:1", "g: looking for the mirror: wget: "),
+                (f"bookworm --size 100M --mirror http://10.0.2.2:{server.server_port}",
+                 "g: installing Debian: debootstrap: ")):
+            status, said = host.run(f"xenctl guest new g --debian {options} >/dev/null", 200)
+            lines = [line for line in said.strip().splitlines()
+                     if "nothing of it is left behind" not in line]
+            if status != 1 or part not in lines[-1] or "error" in said.lower():
+                raise Failure(f"'{options}': {status}: {said.strip()[-300:]}")
+            nothing_left(host, before)
+        if "ignature" not in lines[-1]:
+            raise Failure(f"an unsigned release is refused for another reason: {lines[-1]}")
+        host.power_off()
+    server.shutdown()
+
+
+@case("guest-debootstrap")
+def debootstrap(name):
+    """Where a real mirror is in reach: its release is believed, packages come, Ctrl-C ends it."""
+    with networked(name, 3 << 30) as host:
+        has_address(host)
+        url = "http://deb.debian.org/debian"
+        if host.run(f"timeout 20 wget -q -O /dev/null {url}/dists/bookworm/InRelease", 60)[0]:
+            raise Skipped(f"no mirror in reach: {url}")
+        before = free_chunks(host)
+        host.send("xenctl guest new g --debian bookworm --size 300M\n")
+        host.wait("Valid Release signature", 240)
+        host.wait("Retrieving ", 240)
+        host.send("\x03")
+        host.wait("g: installing Debian: interrupted", 60)
+        host.prompt()
+        nothing_left(host, before)
         host.power_off()

@@ -309,7 +309,8 @@ static const struct sub {
 	int (*fn)(int argc, char **argv);
 } subs[] = {
 	{ "new",
-	  "NAME --root FILE.tar[.gz|.xz|.zst|.lz4] | --image FILE\n"
+	  "NAME --root FILE.tar[.gz|.xz|.zst|.lz4] | --image FILE |\n"
+	  "    --debian SUITE [--mirror URL]\n"
 	  "    [--size SIZE] [--on DEVICE] [--memory MIB] [--vcpus N] [--ip ADDRESS | --vif TEXT]\n"
 	  "    [--hostname NAME] [--password TEXT|HASH|-] [--ssh-key KEY|FILE]\n"
 	  "    [--kernel FILE [--ramdisk FILE]] [--start]",

@@ -27,6 +27,8 @@
 #define OWN_KERNEL_MIB 512
 #define XENOLINUX_MIB 256
 #define SECONDS_TO_APPEAR 10
+#define DEBIAN_MIB 2048
+#define MIRROR "http://deb.debian.org/debian"
 
 struct make {
 	const struct guest_new *n;
@@ -81,6 +83,30 @@ static void open_source(void)
 	if (!S_ISREG(st.st_mode))
 		die("%s: not a file", m.file);
 	m.bytes = (uint64_t)st.st_size;
+}
+
+/* What goes into a command line: plain letters only. */
+static void check_debian(const char *suite)
+{
+	char script[128];
+
+	for (const char *c = suite; *c; c++)
+		if (!islower((unsigned char)*c))
+			die("--debian '%s': the name of a suite, like bookworm", suite);
+	snprintf(script, sizeof(script), "/usr/share/debootstrap/scripts/%.60s", suite);
+	m.root.suite = suite;
+	m.root.mirror = m.n->mirror ? m.n->mirror : MIRROR;
+	if (strncmp(m.root.mirror, "http", 4) || strlen(m.root.mirror) > 300)
+		die("--mirror '%.60s': http://HOST/PATH", m.root.mirror);
+	for (const char *c = m.root.mirror; *c; c++)
+		if (!isalnum((unsigned char)*c) && !strchr(":/._~-", *c))
+			die("--mirror '%.60s': letters, digits and : / . _ ~ - only",
+			    m.root.mirror);
+	if (access(script, F_OK))
+		die("--debian %s: this debootstrap does not know it", suite);
+	m.file = suite;
+	m.fd = -1;
+	m.root.sum->root = true;
 }
 
 static void check_kind(void)
@@ -248,7 +274,10 @@ static void make_config(const struct guest_boot *b)
 	if (!out)
 		die("out of memory");
 	fprintf(out, "# Made by xenctl guest new of %s.\nname       = \"%s\"\n",
-		m.n->image ? "a disk image" : "an archive of a root", m.n->name);
+		m.n->image  ? "a disk image" :
+		m.n->debian ? m.n->debian :
+			      "an archive of a root",
+		m.n->name);
 	write_boot(out, b);
 	if (m.n->memory)
 		fprintf(out, "memory     = %s\n", m.n->memory);
@@ -350,6 +379,8 @@ static int measure(void)
 
 	if (m.n->image) {
 		bytes = m.bytes;
+	} else if (m.n->debian) {
+		bytes = DEBIAN_MIB * MIB;
 	} else {
 		if (job_run(step_name("reading the archive"), root_count, &m.root, false))
 			return -1;
@@ -485,7 +516,9 @@ static int fill_disk(void)
 		return -1;
 	ret = job_run(step_name("making a file system"), mkfs_step, path, false);
 	if (!ret)
-		ret = job_run(step_name("unpacking"), root_unpack, &m.root, false);
+		ret = m.n->debian ? job_run(step_name("installing Debian"), root_debootstrap,
+					    &m.root, false) :
+				    job_run(step_name("unpacking"), root_unpack, &m.root, false);
 	if (detach())
 		return -1;
 	m.root.device = NULL;
@@ -497,7 +530,8 @@ static int fill_disk(void)
 		       m.n->name, m.file);
 		return -1;
 	}
-	say("%llu files unpacked", (unsigned long long)m.root.sum->entries);
+	if (!m.n->debian)
+		say("%llu files unpacked", (unsigned long long)m.root.sum->entries);
 	if (m.root.sum->dropped)
 		say("%llu of them lost an extended attribute that domain 0 cannot write",
 		    (unsigned long long)m.root.sum->dropped);
@@ -567,7 +601,8 @@ static int make_all(void)
 {
 	int ret;
 
-	if (choose_size())
+	if (choose_size() || (m.n->debian && job_run(step_name("looking for the mirror"),
+						     root_mirror, &m.root, false)))
 		return -1;
 	if (make_disk()) {
 		undo_disk();
@@ -595,8 +630,14 @@ static void check_all(const struct guest_new *n)
 		die("%s: --ip or --vif, not both", n->name);
 	if (n->ramdisk && !n->kernel)
 		die("%s: --ramdisk goes with --kernel", n->name);
-	open_source();
-	check_kind();
+	if (n->mirror && !n->debian)
+		die("%s: --mirror goes with --debian", n->name);
+	if (n->debian) {
+		check_debian(n->debian);
+	} else {
+		open_source();
+		check_kind();
+	}
 	check_hostname(n->hostname);
 	take_password(n->password);
 	take_key(n->ssh_key);
@@ -617,7 +658,7 @@ int guest_new(const struct guest_new *asked)
 	m.root.sum = job_share(sizeof(*m.root.sum));
 	check_all(&n);
 	m.fix = (struct fix_wish){ .name = n.name,
-				   .hostname = n.hostname,
+				   .hostname = n.debian && !n.hostname ? n.name : n.hostname,
 				   .hash = m.hash[0] ? m.hash : NULL,
 				   .ssh_key = m.key[0] ? m.key : NULL,
 				   .device = "/dev/xvda" };

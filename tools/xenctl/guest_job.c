@@ -145,7 +145,10 @@ static void report_last(const char *program, int fd)
 	while (n > 0 && text[n - 1] == '\n')
 		text[--n] = 0;
 	line = strrchr(text, '\n');
-	report("%s: %s", program, n > 0 ? (line ? line + 1 : text) : "it failed");
+	if (n > 0)
+		report("%s", line ? line + 1 : text);
+	else
+		report("%s: %s", program, strcmp(program, "timeout") ? "it failed" : "no answer");
 }
 
 int job_program(const char *const argv[])
@@ -173,9 +176,9 @@ int job_program(const char *const argv[])
 
 void job_keep_only(int *fd)
 {
-	dup2(*fd, 3);
-	close_range(4, ~0u, 0);
-	*fd = 3;
+	if (*fd >= 0)
+		*fd = dup2(*fd, 3);
+	close_range(*fd < 0 ? 3 : 4, ~0u, 0);
 }
 
 void job_limit_files(void)
