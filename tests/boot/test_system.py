@@ -262,8 +262,8 @@ def system_guests(name):
         host.send("poweroff\n")
         for guest in ("deaf", "last", "first"):
             host.wait(f"xeno: guest {guest} is asked to power off$")
-        host.wait("^xeno: guest deaf has not powered off: it is ended$", 60)
-        host.ended(60)
+        host.wait("^xeno: guest deaf has not powered off: it is ended$", 180)
+        host.ended(120)
     check_clean(name)
     with boot(name, "-again", memory=768, words="quiet") as host:
         shell(host)
@@ -328,7 +328,7 @@ def power_cut(name):
         host.send("e2fsck -fy /dev/xvda1 >/tmp/said; echo =$?=\n")
         host.wait("^=1=$")
         host.send("exit\n")
-        host.ended(60)
+        host.ended(120)
     with boot(name, "-rescued", words="quiet") as host:
         shell(host)
         host.must("wc -l /root/numbers")
