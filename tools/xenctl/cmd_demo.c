@@ -299,10 +299,8 @@ static int start_guest(const struct demo *d, unsigned int i, struct made *m)
 	snprintf(disk, sizeof(disk), "disk=vd:%s,xvda,r", d->disk);
 	if (d->disk_optional && has_disk(d->disk))
 		argv[2] = disk;
-	if (demo_run("xenctl: demo", cmd_create, false, argv))
-		return -1;
-	m->guest[i] = true;
-	return 0;
+	m->guest[i] = true; /* Ctrl-C may come when it runs already */
+	return demo_run("xenctl: demo", cmd_create, false, argv);
 }
 
 static void take_back(const struct demo *d, const struct made *m)
@@ -311,8 +309,10 @@ static void take_back(const struct demo *d, const struct made *m)
 
 	for (unsigned int i = 0; i < d->nr_guests; i++) {
 		const char *const destroy[] = { "destroy", d->guests[i], NULL };
+		struct xeno_ctl_info info;
+		uint16_t domid;
 
-		if (m->guest[i])
+		if (m->guest[i] && demo_domain(d->guests[i], &domid, &info))
 			demo_run("xenctl: demo", cmd_destroy, true, destroy);
 	}
 	if (m->disk)
