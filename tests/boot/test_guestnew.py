@@ -117,7 +117,8 @@ def prepare(host, disk="/dev/xvda"):
 
 def free_chunks(host):
     """Free chunks of the XenoDisk, and names of all its virtual disks."""
-    told = json.loads(host.must("xenctl vd list --json"))[0]
+    said = host.must("xenctl vd list --json")
+    told = json.loads(said[said.index("[\n"):])[0]  # domain 0 may say something before it
     return told["free"], sorted(disk["name"] for disk in told["disks"])
 
 
