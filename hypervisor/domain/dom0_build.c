@@ -85,13 +85,14 @@ static void copy_in(const struct build *b, uint64_t addr, const void *src, uint6
 
 /*
  * Half of what is free, so that guests have room without ballooning, but not less
- * than 160 MiB (or all but 64 MiB of a small machine), nor more than 4 GiB.
+ * than 160 MiB (or all but 46 MiB and our reserve, a small guest, of a small machine: its
+ * root is there twice while it is unpacked), nor more than 4 GiB.
  */
 static uint64_t choose_pages(void)
 {
 	uint64_t free = mm_free_pages(), reserve = max(MIB_PAGES(16), free / 64);
 	uint64_t most = free > reserve ? free - reserve : 0;
-	uint64_t small = min(MIB_PAGES(160), most > MIB_PAGES(64) ? most - MIB_PAGES(64) : most);
+	uint64_t small = min(MIB_PAGES(160), most > MIB_PAGES(46) ? most - MIB_PAGES(46) : most);
 	uint64_t n = max(free / 2, small);
 
 	n = opt.dom0_mem_pages ? opt.dom0_mem_pages : min(n, MIB_PAGES(4096));

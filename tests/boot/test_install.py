@@ -27,7 +27,7 @@ CARDS = {
     "none": [],
 }
 SIZE = 4 << 30
-LIVE = "console=hvc0 swiotlb=4096 quiet"
+LIVE = "console=hvc0 swiotlb=4096 initramfs_options=size=90% quiet"
 # Small sizes, and guests' space.
 ANSWERS = {"disk": "serial:XENODISK1", "boot": "64M", "root": "320M", "swap": "64M",
            "xenodisk": "rest", "hostname": "kiosk", "network": "dhcp", "destroy": "yes",
