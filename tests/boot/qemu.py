@@ -251,12 +251,12 @@ class Machine:
             raise Failure(f"'{command}' ended with {status}: {output.strip()[-200:]}")
         return output
 
-    def power_off(self, limit=60):
+    def power_off(self, limit=150):
         """Type poweroff and wait until QEMU is gone."""
         self.send("poweroff\n")
         self.ended(limit)
 
-    def ended(self, limit=60):
+    def ended(self, limit=150):
         """Wait until QEMU has ended by itself."""
         end = time.monotonic() + limit
         while time.monotonic() < end:
