@@ -21,6 +21,9 @@ LOGS = os.path.join(BUILD, "test-logs")
 
 # CPU models under test. The peer needs SMAP hidden under TCG; Xeno does not.
 CPU = "max"
+# Limits are what a quiet machine needs and more; busy ones take longer. They end what hangs, and
+# judge nothing.
+PATIENCE = 2
 CONTROL = re.compile(rb"\x1b\[[0-9;?]*[A-Za-z]|\x1b[()][A-Z0-9]|\x1b[=>78cDM]|\r|\0")
 
 
@@ -115,9 +118,9 @@ class Machine:
                  limit=300, monitor=False):
         self.name = name
         self.monitor = Monitor() if monitor else None
-        self.limit = limit
+        self.limit = limit * PATIENCE
         self.command = [
-            "timeout", "-k", "5", str(limit), "qemu-system-x86_64", "-accel", "tcg",
+            "timeout", "-k", "5", str(self.limit), "qemu-system-x86_64", "-accel", "tcg",
             "-machine", machine, "-cpu", cpu, "-smp", str(cpus), "-m", str(memory),
             "-nodefaults", "-vga", "std", "-display", "none", "-serial", "stdio",
             "-no-reboot", *(self.monitor.arguments() if monitor else ()), *args, *extra]
@@ -183,7 +186,7 @@ class Machine:
         """Wait for a regular expression in what was not matched yet; returns the match.
         Panics and crashes of any layer end the wait at once."""
         wanted = re.compile(pattern, re.M)
-        end = time.monotonic() + limit
+        end = time.monotonic() + limit * PATIENCE
         while True:
             match = wanted.search(self.text, self.seen)
             if match:
@@ -199,7 +202,7 @@ class Machine:
                 raise Failure(f"a kernel panicked before '{pattern}'")
             left = end - time.monotonic()
             if left <= 0:
-                raise Failure(f"no '{pattern}' within {limit} s; last line: {self.last_line()}")
+                raise Failure(f"no '{pattern}' within {limit * PATIENCE} s; last line: {self.last_line()}")
             if not self.read(min(left, 1.0)):
                 raise Failure(f"QEMU ended before '{pattern}'; last line: {self.last_line()}")
 
@@ -258,13 +261,13 @@ class Machine:
 
     def ended(self, limit=150):
         """Wait until QEMU has ended by itself."""
-        end = time.monotonic() + limit
+        end = time.monotonic() + limit * PATIENCE
         while time.monotonic() < end:
             if not self.read(1.0) or self.process.poll() is not None:
                 break
         try:
             status = self.process.wait(5)
         except subprocess.TimeoutExpired:
-            raise Failure(f"still running {limit} s later; last line: {self.last_line()}") from None
+            raise Failure(f"still running {limit * PATIENCE} s later; last line: {self.last_line()}") from None
         if status:
             raise Failure(f"QEMU ended with {status}; last line: {self.last_line()}")
