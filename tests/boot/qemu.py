@@ -202,7 +202,8 @@ class Machine:
                 raise Failure(f"a kernel panicked before '{pattern}'")
             left = end - time.monotonic()
             if left <= 0:
-                raise Failure(f"no '{pattern}' within {limit * PATIENCE} s; last line: {self.last_line()}")
+                raise Failure(f"no '{pattern}' within {limit * PATIENCE} s; "
+                              f"last line: {self.last_line()}")
             if not self.read(min(left, 1.0)):
                 raise Failure(f"QEMU ended before '{pattern}'; last line: {self.last_line()}")
 
@@ -268,6 +269,7 @@ class Machine:
         try:
             status = self.process.wait(5)
         except subprocess.TimeoutExpired:
-            raise Failure(f"still running {limit * PATIENCE} s later; last line: {self.last_line()}") from None
+            raise Failure(f"still running {limit * PATIENCE} s later; "
+                          f"last line: {self.last_line()}") from None
         if status:
             raise Failure(f"QEMU ended with {status}; last line: {self.last_line()}")
