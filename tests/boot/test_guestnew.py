@@ -393,8 +393,8 @@ def interrupted(name):
         for tenths in (1, 3, 6, 9, 12, 16, 20, 25, 30, 40):
             # The watcher of the clock is in the machine, so that its speed does not matter.
             status, said = host.run(
-                f"(sleep {tenths / 10}; kill -INT $(pidof xenctl | tr ' ' '\\n' | sort -n | "
-                "head -1)) 2>/dev/null & xenctl guest new g --root /mnt/root.tar", 120)
+                f"(sleep {tenths / 10}; kill -INT $(ps | "
+                "awk '/[x]enctl guest new/ { print $1 }' | sort -n | head -1)) 2>/dev/null & xenctl guest new g --root /mnt/root.tar", 120)
             if not status:
                 host.must("wait; xenctl guest remove g --yes && xenctl vd undelete g && "
                           "xenctl vd delete g --now")
