@@ -394,7 +394,8 @@ def interrupted(name):
             # The watcher of the clock is in the machine, so that its speed does not matter.
             status, said = host.run(
                 f"(sleep {tenths / 10}; kill -INT $(ps | "
-                "awk '/[x]enctl guest new/ { print $1 }' | sort -n | head -1)) 2>/dev/null & xenctl guest new g --root /mnt/root.tar", 120)
+                "awk '/[x]enctl guest new/ { print $1 }' | sort -n | head -1)) 2>/dev/null & "
+                "xenctl guest new g --root /mnt/root.tar", 120)
             if not status:
                 host.must("wait; xenctl guest remove g --yes && xenctl vd undelete g && "
                           "xenctl vd delete g --now")
